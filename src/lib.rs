@@ -1,0 +1,34 @@
+//! The pipeops agent: a small Kubernetes agent on OS threads.
+//!
+//! Data moves one way. Modules below are in reading order: each may use the
+//! ones above it that `docs/architecture.md` lists, and a test holds that table.
+
+// Leaves: std plus at most one crate each.
+pub mod backoff;
+pub mod chain;
+pub mod group;
+pub mod health;
+pub mod metrics;
+pub mod process;
+pub mod secret;
+pub mod signals;
+pub mod stop;
+pub mod version;
+pub mod yaml;
+
+// Edges: one speaks to the API server, one to the control plane, one listens.
+pub mod control;
+pub mod http;
+pub mod k8s;
+
+// Core: the owner of cluster state, and what is said about it.
+pub mod cluster;
+pub mod report;
+
+// Shell: configuration, thread bodies, routes, wiring.
+pub mod agent;
+pub mod api;
+pub mod check;
+pub mod config;
+pub mod logger;
+pub mod work;
