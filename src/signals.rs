@@ -42,6 +42,10 @@ impl Signals {
                 std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true)),
             )?;
         }
-        Ok(Some(if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }))
+        Ok(Some(if signal == SIGTERM {
+            "SIGTERM"
+        } else {
+            "SIGINT"
+        }))
     }
 }
