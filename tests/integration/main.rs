@@ -1,1 +1,3 @@
-//! integration
+//! Everything that is tested through files, processes and sockets, in one binary.
+
+mod tidy;
