@@ -1,0 +1,59 @@
+# Every target installs what it lacks, or says what to install. The work is in build/*.sh.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+
+.PHONY: all build build-all test lint fmt coverage bench demo dev install clean \
+	docker-build docker-run cluster-up cluster-down help
+
+all: lint test build ## lint, test and build
+
+build: ## bin/pipeops-agent, static, for this machine
+	@build/build.sh
+
+build-all: ## bin/pipeops-agent-amd64 and -arm64, static
+	@build/build.sh amd64 arm64
+
+test: ## every test, against a real local Kubernetes
+	@build/test.sh
+
+lint: ## formatting, clippy, dependencies, scripts, YAML, Markdown, spelling, OpenAPI
+	@build/lint.sh
+
+fmt: ## format Rust and shell sources
+	@build/fmt.sh
+
+coverage: ## line coverage of src; fails below 80 %
+	@build/coverage.sh
+
+bench: ## benchmarks beside their peers (BENCH=name for one)
+	@build/bench.sh $(BENCH)
+
+demo: ## the agent live on a local node (ONCE=1 ends by itself, CLUSTER=mine uses KUBECONFIG)
+	@build/demo.sh
+
+dev: ## rebuild and restart the agent on every change (ARGS="--port 8081")
+	@build/dev.sh $(ARGS)
+
+install: build ## install to PREFIX/bin (default /usr/local)
+	install -D -m 0755 bin/pipeops-agent "$(DESTDIR)$(PREFIX)/bin/pipeops-agent"
+
+cluster-up: ## start the local Kubernetes: control plane, node, metrics
+	@tests/cluster/cluster metrics
+
+cluster-down: ## stop it and remove every trace
+	@tests/cluster/cluster down
+
+docker-build: build ## image pipeops/agent:latest
+	@build/docker.sh build
+
+docker-run: ## run that image on port 8080 (ARGS are the agent's)
+	@build/docker.sh run $(ARGS)
+
+clean: ## remove build output (caches in ~/.cache/pipeops-agent stay)
+	rm -rf bin coverage target
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name text; do \
+		printf '  %-14s %s\n' "$$name" "$$text"; done

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Builds the static binary and checks that it is static, small and runs.
+# usage: build.sh [amd64] [arm64]      none: bin/pipeops-agent for this machine
+# shellcheck source=build/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+max_bytes=3000000
+
+main() {
+	build/setup.sh rust
+	reproducible
+	mkdir -p bin
+	if [ $# -eq 0 ]; then
+		build "$(machine)" bin/pipeops-agent
+		return
+	fi
+	for architecture in "$@"; do
+		build "$architecture" "bin/pipeops-agent-$architecture"
+	done
+}
+
+# The same commit gives the same bytes, wherever it is built.
+reproducible() {
+	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+	if [ -z "${SOURCE_DATE_EPOCH:-}" ] && commit_time=$(git log -1 --format=%ct 2>/dev/null); then
+		export SOURCE_DATE_EPOCH="$commit_time"
+	fi
+}
+
+build() { # ARCHITECTURE OUTPUT
+	case $1 in
+	amd64) target=x86_64-unknown-linux-musl ;;
+	arm64) target=aarch64-unknown-linux-musl ;;
+	*) die "unknown architecture: $1 (amd64 or arm64)" ;;
+	esac
+	if [ "$1" = "$(machine)" ]; then
+		# ring's C code calls nothing of libc, so the system's compiler will do.
+		env "CC_$(echo "$target" | tr - _)=cc" cargo build --release --locked --target "$target" --package pipeops-agent
+	else
+		build/setup.sh cross
+		PATH=$(venv build/cross.txt)/bin:$PATH \
+			cargo zigbuild --release --locked --target "$target" --package pipeops-agent
+	fi
+	# A new file, then a rename: a running agent keeps its own.
+	cp "${CARGO_TARGET_DIR:-target}/$target/release/pipeops-agent" "$2.new"
+	mv "$2.new" "$2"
+	verify "$1" "$2"
+}
+
+verify() { # ARCHITECTURE BINARY
+	bytes=$(wc -c <"$2")
+	[ "$bytes" -le $max_bytes ] || die "$2 has $bytes bytes; the limit is $max_bytes"
+	if readelf -lW "$2" | grep -q INTERP || readelf -dW "$2" | grep -q NEEDED; then
+		die "$2 is not static"
+	fi
+	if [ "$1" = "$(machine)" ]; then
+		ran=$("$2" --version | head -n 1)
+	elif command -v "qemu-$(uname_of "$1")-static" >/dev/null; then
+		ran="$("qemu-$(uname_of "$1")-static" "$2" --version | head -n 1) (emulated)"
+	else
+		ran="not run: no qemu-user-static here"
+	fi
+	say "$2: $bytes bytes, static, $1: $ran"
+}
+
+uname_of() { [ "$1" = arm64 ] && echo aarch64 || echo x86_64; }
+
+main "$@"

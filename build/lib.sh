@@ -1,0 +1,49 @@
+# shellcheck shell=sh
+# Sourced by the scripts beside it: where things are, and how a script speaks.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+
+# Tools and downloads live outside the tree; deleting the folder is always safe.
+export PIPEOPS_CACHE="${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}"
+PATH=$PATH:$HOME/.cargo/bin
+
+say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+die() {
+	say "$*" >&2
+	exit 1
+}
+
+# A virtual environment is named after its pins, so new pins make a new one.
+venv() { # PINS
+	printf '%s/python/%s-%s' "$PIPEOPS_CACHE" "$(basename "$1" .txt)" "$(cksum <"$1" | cut -d' ' -f1)"
+}
+
+# "amd64" or "arm64": the word of container images and Kubernetes.
+machine() {
+	case $(uname -m) in
+	x86_64) echo amd64 ;;
+	aarch64 | arm64) echo arm64 ;;
+	*) die "no build for $(uname -m); amd64 and arm64 are supported" ;;
+	esac
+}
+
+# The project's files of one sort, new ones included: shell, yaml, markdown or openapi.
+files() {
+	case $1 in
+	shell) tracked | while read -r file; do
+		head -n 1 "$file" | grep -Eq '^#(!.*[ /]b?a?sh$| shellcheck shell=)' && echo "$file" || :
+	done ;;
+	yaml) tracked | grep -E '\.ya?ml$|^\.yamllint$' || : ;;
+	markdown) tracked | grep '\.md$' || : ;;
+	openapi) tracked | grep '^docs/.*\.yaml$' | xargs -r grep -l '^openapi:' || : ;;
+	*) die "unknown sort: $1" ;;
+	esac
+}
+
+tracked() {
+	git ls-files --cached --others --exclude-standard | while read -r file; do
+		[ ! -f "$file" ] || echo "$file"
+	done
+}

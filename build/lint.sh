@@ -1,0 +1,57 @@
+#!/bin/sh
+# Runs every linter, then names those that failed.
+# shellcheck source=build/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+failed=
+
+main() {
+	build/setup.sh rust lint
+	PATH=$(venv build/lint.txt)/bin:$PATH
+	for tool in "$PIPEOPS_CACHE"/cargo/*/bin; do
+		PATH=$tool:$PATH
+	done
+
+	step rustfmt cargo fmt --all --check
+	step clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	step "cargo-deny (bans, licenses, sources)" cargo deny --offline check --hide-inclusion-graph bans licenses sources
+	advisories
+	step cargo-machete cargo machete
+	step shellcheck each shell shellcheck
+	step shfmt each shell shfmt -i 0 -d
+	step yamllint each yaml yamllint --strict
+	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet
+	step typos typos --hidden --force-exclude
+	step openapi each openapi openapi-spec-validator
+	[ -z "$failed" ] || die "failed:$failed"
+	say "all clean"
+}
+
+step() { # NAME COMMAND...
+	name=$1
+	shift
+	if output=$("$@" 2>&1); then
+		say "ok      $name"
+	else
+		say "FAILED  $name"
+		printf '%s\n' "$output"
+		failed="$failed ${name%% *}"
+	fi
+}
+
+each() { # SORT COMMAND...
+	names=$(files "$1")
+	shift
+	[ -z "$names" ] || printf '%s\n' "$names" | xargs -r "$@"
+}
+
+# The advisory database is the one thing a linter needs the network for.
+advisories() {
+	if timeout 10 git ls-remote --quiet https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then
+		step "cargo-deny (advisories)" cargo deny check advisories
+	else
+		say "skipped cargo-deny (advisories): github.com/RustSec/advisory-db is out of reach"
+	fi
+}
+
+main "$@"

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
+# usage: setup.sh rust|cross|lint...
+# shellcheck source=build/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+deny_version=0.20.2
+machete_version=0.9.2
+
+main() {
+	for part in "$@"; do
+		case $part in
+		rust) rust ;;
+		cross) python build/cross.txt ;;
+		lint)
+			python build/lint.txt
+			cargo_tool cargo-machete $machete_version
+			cargo_tool cargo-deny $deny_version
+			;;
+		*) die "unknown part: $part" ;;
+		esac
+	done
+}
+
+rust() {
+	command_or_package cc gcc libc6-dev
+	command_or_package git git
+	command -v rustup >/dev/null ||
+		die "rustup is missing: install it as https://rustup.rs says (no default toolchain needed), then run this again"
+	channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+	wanted="$(list components) $(list targets)"
+	installed=$(rustup component list --toolchain "$channel" --installed 2>/dev/null || true)
+	for word in $wanted; do
+		case $installed in *"$word"*) continue ;; esac
+		say "installing Rust $channel"
+		# shellcheck disable=SC2046 # lists of plain words
+		rustup toolchain install "$channel" --profile minimal \
+			$(printf -- '--component %s ' $(list components)) \
+			$(printf -- '--target %s ' $(list targets))
+		return
+	done
+}
+
+# The words of an array in rust-toolchain.toml.
+list() { sed -n "s/^$1 = \[\(.*\)\]/\1/p" rust-toolchain.toml | tr -d '",'; }
+
+python() { # PINS
+	home=$(venv "$1")
+	[ ! -e "$home/complete" ] || return 0
+	command_or_package python3 python3
+	say "installing the Python packages of $1 into $home"
+	rm -rf "$home"
+	python3 -m venv "$home" >/dev/null 2>&1 || {
+		package python3-venv
+		rm -rf "$home"
+		python3 -m venv "$home"
+	}
+	"$home/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$1"
+	touch "$home/complete"
+}
+
+# Unoptimised: these run for a second, and build in half the time.
+cargo_tool() { # NAME VERSION
+	home=$PIPEOPS_CACHE/cargo/$1-$2
+	[ ! -x "$home/bin/$1" ] || return 0
+	rust
+	say "building $1 $2 into $home, once"
+	CARGO_TARGET_DIR=$PIPEOPS_CACHE/cargo/build cargo install --quiet --locked --debug \
+		--root "$home" --version "$2" "$1"
+	rm -rf "$PIPEOPS_CACHE/cargo/build"
+}
+
+command_or_package() { # COMMAND PACKAGE...
+	command -v "$1" >/dev/null && return
+	shift
+	package "$@"
+}
+
+package() { # PACKAGE...
+	command -v apt-get >/dev/null || die "please install: $*"
+	[ "$(id -u)" -eq 0 ] || die "missing packages; run: sudo apt-get install -y $*"
+	say "installing Debian packages: $*"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+main "$@"

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs every test: units, the built static binary, and both against a real local Kubernetes.
+# usage: test.sh [arguments of cargo test]      for instance: test.sh --lib k8s::
+# shellcheck source=build/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+main() {
+	build/build.sh
+	export PIPEOPS_BIN="$root/bin/pipeops-agent"
+	cluster_up
+	status=0
+	cargo test --locked "$@" || status=$?
+	exit "$status"
+}
+
+# The tests need a cluster of their own, beside any other that runs on this machine.
+cluster_up() {
+	export CLUSTER_NAME="test-$$"
+	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"
+	trap 'tests/cluster/cluster down || :' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	status=0
+	tests/cluster/cluster metrics || status=$?
+	case $status in
+	0) ;;
+	3)
+		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
+		return
+		;;
+	*) die "the local Kubernetes did not start" ;;
+	esac
+	eval "$(tests/cluster/cluster env)"
+}
+
+main "$@"
