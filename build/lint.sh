@@ -14,7 +14,7 @@ main() {
 
 	step rustfmt cargo fmt --all --check
 	step clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-	step "cargo-deny (bans, licenses, sources)" cargo deny --offline check --hide-inclusion-graph bans licenses sources
+	step "cargo-deny (bans, licenses, sources)" cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	advisories
 	step cargo-machete cargo machete
 	step shellcheck each shell shellcheck
