@@ -1,7 +1,6 @@
 //! The most recent Kubernetes Events: a ring, not a store.
 
 use std::cmp::Reverse;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::change::Recorder;
@@ -11,92 +10,111 @@ use super::{Event, Key, Record};
 /// is full the least recent one makes room. A clone shares everything.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
-    events: Arc<Vec<Arc<Event>>>,
+    entries: Arc<Vec<Entry>>,
     /// How recent the most recent event was that had to make room.
     floor: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    /// When it last happened, or when we heard of it if that was earlier: a node
+    /// with a fast clock must not keep everyone else's events out.
+    at: u32,
+    event: Arc<Event>,
 }
 
 impl Recent {
     pub const LIMIT: usize = 256;
 
+    /// Most recent first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Event>> {
+        self.entries.iter().map(|entry| &entry.event)
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Takes the events of a whole list in place of all. Only what was not here,
     /// or has happened again, is news; what merely comes up from below the ring
     /// is not. Tells whether anything differs.
-    pub(super) fn replace(
-        &mut self,
-        mut rows: Vec<Arc<Event>>,
-        recorder: &mut Recorder<'_>,
-    ) -> bool {
+    pub(super) fn replace(&mut self, rows: Vec<Arc<Event>>, recorder: &mut Recorder<'_>) -> bool {
         let mut next = Self {
-            events: Arc::default(),
+            entries: Arc::default(),
             floor: self.floor,
         };
-        rows.sort_by_key(|row| row.last);
-        for row in rows {
-            let row = match self.find(row.rank()) {
-                Some(old) if **old == *row => Arc::clone(old),
-                _ => row,
-            };
-            next.put(row, recorder.now());
+        let mut entries: Vec<Entry> = rows
+            .into_iter()
+            .map(|event| self.entry(event, recorder.now()))
+            .collect();
+        entries.sort_by_key(|entry| entry.at);
+        for entry in entries {
+            next.put(entry);
         }
-        for row in next.events.iter().rev() {
-            match self.find(row.rank()) {
-                Some(old) if row.repeated(old) => recorder.added(&**row),
-                None if row.last >= self.floor => recorder.added(&**row),
+        for entry in next.entries.iter().rev() {
+            match self.find(entry.event.rank()) {
+                Some(old) if entry.event.repeated(&old.event) => recorder.added(&*entry.event),
+                None if entry.at > self.floor => recorder.added(&*entry.event),
                 _ => {}
             }
         }
-        let changed = *next.events != *self.events;
+        let changed = next.entries != self.entries;
         if changed {
             *self = next;
         }
         changed
     }
 
-    /// Adds an event that the server has just told of.
+    /// Adds an event that the server has just told of. Tells whether it differs.
     pub(super) fn insert(&mut self, row: Arc<Event>, recorder: &mut Recorder<'_>) -> bool {
         match self.find(row.rank()) {
-            Some(old) if **old == *row => return false,
-            Some(old) if !row.repeated(old) => {}
+            Some(old) if *old.event == *row => return false,
+            Some(old) if !row.repeated(&old.event) => {}
             _ => recorder.added(&*row),
         }
-        self.put(row, recorder.now());
+        let entry = self.entry(row, recorder.now());
+        self.put(entry);
         true
     }
 
     /// Events expire; that is no news. Tells whether it was there.
     pub(super) fn remove(&mut self, key: &Key) -> bool {
-        let Some(at) = self.events.iter().position(|row| row.rank() == key.rank()) else {
-            return false;
-        };
-        Arc::make_mut(&mut self.events).remove(at);
-        true
+        let place = self.iter().position(|event| event.rank() == key.rank());
+        if let Some(at) = place {
+            Arc::make_mut(&mut self.entries).remove(at);
+        }
+        place.is_some()
     }
 
-    /// A time ahead of ours counts as now: else a node with a fast clock would
-    /// keep everyone else's events out.
-    fn put(&mut self, row: Arc<Event>, now: u32) {
-        let events = Arc::make_mut(&mut self.events);
-        events.retain(|old| old.rank() != row.rank());
-        events.insert(0, row);
-        events.sort_by_key(|row| Reverse(row.last.min(now)));
-        if events.len() > Self::LIMIT
-            && let Some(gone) = events.pop()
-        {
-            self.floor = self.floor.max(gone.last.min(now));
+    fn entry(&self, event: Arc<Event>, now: u32) -> Entry {
+        match self.find(event.rank()) {
+            Some(old) if *old.event == *event => old.clone(),
+            Some(old) if !event.repeated(&old.event) => Entry { at: old.at, event },
+            _ => Entry {
+                at: event.last.min(now),
+                event,
+            },
         }
     }
 
-    fn find(&self, rank: (Option<&str>, &str)) -> Option<&Arc<Event>> {
-        self.events.iter().find(|row| row.rank() == rank)
+    fn put(&mut self, entry: Entry) {
+        let entries = Arc::make_mut(&mut self.entries);
+        entries.retain(|old| old.event.rank() != entry.event.rank());
+        let place = entries.partition_point(|old| Reverse(old.at) < Reverse(entry.at));
+        entries.insert(place, entry);
+        if entries.len() > Self::LIMIT
+            && let Some(gone) = entries.pop()
+        {
+            self.floor = self.floor.max(gone.at);
+        }
     }
-}
 
-impl Deref for Recent {
-    type Target = [Arc<Event>];
-
-    fn deref(&self) -> &Self::Target {
-        &self.events
+    fn find(&self, rank: (Option<&str>, &str)) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.event.rank() == rank)
     }
 }
 
@@ -142,7 +160,7 @@ mod tests {
         ));
         assert!(!recent.insert(Arc::new(again), &mut Recorder::new(&mut changes, NOW)));
         assert_eq!(recent.len(), 3);
-        assert_eq!(&*recent[0].name, "1");
+        assert_eq!(&*recent.iter().next().unwrap().name, "1");
         assert_eq!(changes.last_id(), 4);
     }
 
