@@ -1,0 +1,56 @@
+//! Tells the crate what it is built from: commit, its time, compiler.
+//!
+//! Nothing of the moment or the machine goes in, so that the same commit and
+//! toolchain give the same binary. Outside of a git checkout the commit is
+//! unknown, and so is the time unless `SOURCE_DATE_EPOCH` says it
+//! (<https://reproducible-builds.org/specs/source-date-epoch/>).
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+
+fn main() -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "cargo::rerun-if-changed=build.rs")?;
+    writeln!(out, "cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH")?;
+    // A checkout that is only part of another repository has no commit of its own.
+    let is_checkout = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix.is_empty());
+    let git = |arguments: &[&str]| git(arguments).filter(|_| is_checkout);
+
+    let branch = git(&["symbolic-ref", "-q", "HEAD"]);
+    for name in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
+        let path = git(&["rev-parse", "--git-path", name]);
+        // A missing file would make every build start anew.
+        if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+            writeln!(out, "cargo::rerun-if-changed={path}")?;
+        }
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    let epoch = env::var_os("SOURCE_DATE_EPOCH")
+        .and_then(|epoch| epoch.into_string().ok())
+        .filter(|epoch| epoch.parse::<u64>().is_ok())
+        .or_else(|| git(&["log", "-1", "--format=%ct"]));
+    let compiler = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let rustc = output(Command::new(compiler).arg("-V"));
+    for (name, value) in [("COMMIT", commit), ("EPOCH", epoch), ("RUSTC", rustc)] {
+        let value = value.as_deref().unwrap_or("unknown");
+        writeln!(out, "cargo::rustc-env=PIPEOPS_BUILD_{name}={value}")?;
+    }
+    Ok(())
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    output(Command::new("git").args(arguments))
+}
+
+/// What a command says; none when it cannot run or fails.
+fn output(command: &mut Command) -> Option<String> {
+    let output = command
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().to_owned())
+}
