@@ -1,1 +1,320 @@
-//! agent
+//! Wiring only: builds the parts, makes the channels, fills the group, runs it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::api::{self, Api};
+use crate::chain::Chain;
+use crate::cluster::{Kind, Published, State, Update, publication};
+use crate::config::Settings;
+use crate::control::store::{State as Kept, Store};
+use crate::control::{self, Link};
+use crate::group::{Group, Outcome};
+use crate::health::{Beat, Beats};
+use crate::http::Front;
+use crate::k8s::{self, Purpose};
+use crate::signals::Signals;
+use crate::stop::{self, Stop};
+use crate::work::{
+    Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, TURN, resource,
+};
+use crate::{process, version};
+
+/// Virtual; a thread costs the pages it touches.
+const STACK: usize = 512 * 1024;
+/// From the first interrupt to the end of the process.
+const DEADLINE: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Updates on their way to the state; full means that watches wait.
+const UPDATES: usize = 256;
+/// A loop that blocks in the network is bounded by its own time limits; three
+/// minutes without a turn is a bug.
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// Why the agent did not run to its end.
+#[derive(Debug)]
+pub enum Error {
+    /// To be corrected by the operator.
+    Configuration(Box<dyn std::error::Error + Send + Sync>),
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(error) | Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Configuration(error) | Self::Failed(error) => error.source(),
+        }
+    }
+}
+
+/// Runs until a signal comes or a thread ends.
+pub fn run(settings: &Settings, signals: Signals) -> Result<(), Error> {
+    let started = Instant::now();
+    process::raise_open_files();
+    let front = Front::bind(settings.http()).map_err(failed)?;
+    let target = k8s::target(&settings.kubernetes()).map_err(mistaken)?;
+    announce(&front, &target);
+    let mut agent = Agent::new(settings, Arc::new(target), started)?;
+    agent.watch_signals(signals);
+    agent.follow_cluster()?;
+    agent.report(settings)?;
+    agent.serve(front, settings)?;
+    let ending = agent.group.run(DEADLINE);
+    if !ending.stuck.is_empty() {
+        log::error!("threads that did not end: {}", ending.stuck.join(", "));
+    }
+    match ending.outcome {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            let text = format!("the thread {} ended: {}", ending.first, Chain(&failure));
+            Err(Error::Failed(text.into()))
+        }
+    }
+}
+
+fn announce(front: &Front, target: &k8s::Target) {
+    let addresses: Vec<String> = front.addresses().iter().map(ToString::to_string).collect();
+    log::info!(
+        "pipeops-agent {} ({}), Kubernetes at {}, listening on {}",
+        version::VERSION,
+        version::COMMIT,
+        target.describe(),
+        addresses.join(", ")
+    );
+}
+
+/// The parts while they are put together.
+struct Agent {
+    group: Group,
+    beats: Beats,
+    target: Arc<k8s::Target>,
+    calls: k8s::Client,
+    published: Published,
+    keeper: Option<Keeper>,
+    updates: Sender<Update>,
+    watches: Vec<(Kind, Arc<k8s::watch::Stats>)>,
+    identity: Identity,
+    control: Option<api::ControlPlane>,
+    state_kept: Option<bool>,
+}
+
+impl Agent {
+    fn new(
+        settings: &Settings,
+        target: Arc<k8s::Target>,
+        started: Instant,
+    ) -> Result<Self, Error> {
+        let calls = k8s::Client::new(Arc::clone(&target), Purpose::Call).map_err(mistaken)?;
+        let (updates, receiver) = bounded(UPDATES);
+        let mut state = State::new(fastrand::u64(..));
+        let (publisher, published) = publication(state.snapshot());
+        let control = settings.control();
+        Ok(Self {
+            group: Group::default(),
+            beats: Beats::new(started),
+            target,
+            calls,
+            published,
+            keeper: Some(Keeper::new(receiver, state, publisher)),
+            updates,
+            watches: Vec::new(),
+            identity: Identity {
+                cluster_name: settings.cluster_name.clone(),
+                control_plane_url: control.map(|control| control.url).unwrap_or_default(),
+                started,
+            },
+            control: None,
+            state_kept: None,
+        })
+    }
+
+    fn watch_signals(&mut self, mut signals: Signals) {
+        let handle = signals.handle();
+        let wait = move || {
+            if let Some(signal) = signals.wait()? {
+                log::info!("{signal}: stopping");
+            }
+            Ok(())
+        };
+        self.group
+            .add("signals", STACK, wait, move || handle.close());
+    }
+
+    /// State, one watch for each kind, and the survey.
+    fn follow_cluster(&mut self) -> Result<(), Error> {
+        if let Some(keeper) = self.keeper.take() {
+            let body = move |stop: &Stop, beat: &Beat| keeper.run(stop, beat);
+            self.add("state", 3 * TURN, body, || {});
+        }
+        for kind in Kind::ALL {
+            self.watch(kind)?;
+        }
+        let survey = Survey::new(
+            self.calls.clone(),
+            self.published.clone(),
+            self.updates.clone(),
+        );
+        let client = self.calls.clone();
+        let body = move |stop: &Stop, beat: &Beat| survey.run(stop, beat);
+        self.add("survey", SILENCE, body, move || client.shutdown());
+        Ok(())
+    }
+
+    fn watch(&mut self, kind: Kind) -> Result<(), Error> {
+        let client =
+            k8s::Client::new(Arc::clone(&self.target), Purpose::Watch).map_err(mistaken)?;
+        let stats = Arc::new(k8s::watch::Stats::default());
+        self.watches.push((kind, Arc::clone(&stats)));
+        let mut feed = Feed::new(kind, self.updates.clone(), Arc::clone(&stats));
+        let limits = k8s::watch::Limits::default();
+        let mut watcher = k8s::watch::Watcher::new(client.clone(), resource(kind), stats, limits);
+        let body = move |stop: &Stop, beat: &Beat| {
+            watcher.run(stop, beat, &mut feed);
+            Ok(())
+        };
+        self.add(thread_name(kind), SILENCE, body, move || client.shutdown());
+        Ok(())
+    }
+
+    /// Registration, heartbeat and status, where a control plane is configured.
+    fn report(&mut self, settings: &Settings) -> Result<(), Error> {
+        let Some(options) = settings.control() else {
+            log::info!("no control plane is configured: standalone");
+            return Ok(());
+        };
+        let client = Arc::new(control::Client::new(&options).map_err(mistaken)?);
+        let farewell = control::Options {
+            timeout: FAREWELL,
+            ..options.clone()
+        };
+        let farewell = Arc::new(control::Client::new(&farewell).map_err(mistaken)?);
+        let intervals = settings.intervals();
+        let link = Arc::new(Link::new(intervals.heartbeat));
+        let kept = recall(settings);
+        self.state_kept = Some(kept.0.is_some());
+        let session = Arc::new(Session::new(
+            Arc::clone(&client),
+            Arc::clone(&link),
+            self.identity.clone(),
+            intervals,
+        ));
+        // Full means that the status loop already knows.
+        let (due, asked) = bounded(1);
+        let heartbeat = Heartbeat::new(
+            Arc::clone(&session),
+            self.published.clone(),
+            kept,
+            due,
+            farewell,
+        );
+        let status = Status::new(session, self.published.clone(), asked);
+        let calls = Arc::clone(&client);
+        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
+        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
+        let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
+        self.add("status", SILENCE, body, || {});
+        self.control = Some(api::ControlPlane {
+            link,
+            client,
+            options,
+        });
+        Ok(())
+    }
+
+    fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
+        let sources = api::Sources {
+            published: self.published.clone(),
+            beats: self.beats.clone(),
+            http: front.stats(),
+            kubernetes: api::Kubernetes {
+                client: self.calls.clone(),
+                description: self.target.describe(),
+                watches: std::mem::take(&mut self.watches),
+            },
+            control: self.control.take(),
+            started: self.identity.started,
+            state_kept: self.state_kept,
+        };
+        let api = Arc::new(Api::new(sources, settings.api_token.as_ref()));
+        front
+            .add_to(&mut self.group, api, &self.beats)
+            .map_err(failed)
+    }
+
+    /// A loop with a stop and a beat of its own; `unblock` ends a blocking call.
+    fn add(
+        &mut self,
+        name: &'static str,
+        silence: Duration,
+        body: impl FnOnce(&Stop, &Beat) -> Outcome + Send + 'static,
+        unblock: impl FnOnce() + Send + 'static,
+    ) {
+        let (source, stop) = stop::channel();
+        let beat = self.beats.register(name, silence);
+        let execute = move || body(&stop, &beat);
+        self.group.add(name, STACK, execute, move || {
+            drop(source);
+            unblock();
+        });
+    }
+}
+
+/// The store, if it can be written, and the agent's id as far as it is known.
+fn recall(settings: &Settings) -> (Option<Store>, Option<String>) {
+    let configured = settings.agent_id.clone();
+    let Some(folder) = &settings.state_dir else {
+        return (None, configured);
+    };
+    let store = Store::new(folder);
+    let kept = store.load().and_then(|(kept, warning)| {
+        if let Some(warning) = warning {
+            log::error!(
+                "{} is set aside as {}: it {}; the agent registers again",
+                warning.path.display(),
+                warning.kept.display(),
+                warning.reason
+            );
+        }
+        store.check().map(|()| kept)
+    });
+    match kept {
+        Ok(Kept { agent_id }) => (Some(store), configured.or(agent_id)),
+        Err(error) => {
+            log::error!(
+                "the state folder cannot be used, nothing outlives this process: {}",
+                Chain(&error)
+            );
+            (None, configured)
+        }
+    }
+}
+
+fn thread_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Node => "watch-nodes",
+        Kind::Pod => "watch-pods",
+        Kind::Namespace => "watch-ns",
+        Kind::Deployment => "watch-deploys",
+        Kind::Service => "watch-services",
+        Kind::Event => "watch-events",
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Failed(Box::new(error))
+}
+
+fn mistaken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Configuration(Box::new(error))
+}

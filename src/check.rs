@@ -1,1 +1,202 @@
-//! check
+//! `pipeops-agent check`: says whether configuration, Kubernetes, rights and
+//! control plane are in order, with a hint for each that is not.
+//!
+//! It only asks. What it would need to change to find out, it does not find out.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::chain::Chain;
+use crate::config::Settings;
+use crate::control::diagnose;
+use crate::k8s::{self, Client, Purpose, calls};
+
+/// What the watches and the measurement need: verb, API group, resource, and what
+/// is missing without it.
+const RIGHTS: [(&str, &str, &str, &str); 14] = [
+    ("list", "", "nodes", "nodes are not seen"),
+    ("watch", "", "nodes", "changes of nodes are not seen"),
+    ("list", "", "pods", "pods are not seen"),
+    ("watch", "", "pods", "changes of pods are not seen"),
+    ("list", "", "namespaces", "namespaces are not seen"),
+    ("watch", "", "namespaces", "changes of namespaces are not seen"),
+    ("list", "apps", "deployments", "deployments are not seen"),
+    ("watch", "apps", "deployments", "changes of deployments are not seen"),
+    ("list", "", "services", "services are not seen"),
+    ("watch", "", "services", "changes of services are not seen"),
+    ("list", "", "events", "events are not seen"),
+    ("watch", "", "events", "new events are not seen"),
+    ("get", "", "namespaces", "the cluster's identity (uid of kube-system) stays unknown"),
+    ("list", "metrics.k8s.io", "nodes", "usage comes from the kubelets, or not at all"),
+];
+
+/// Findings in groups, for people; and whether the agent would do its work.
+pub fn report(settings: &Settings) -> (String, bool) {
+    let mut report = Report::default();
+    configuration(&mut report, settings);
+    kubernetes(&mut report, settings);
+    control_plane(&mut report, settings);
+    report.conclude()
+}
+
+#[derive(Default)]
+struct Report {
+    text: String,
+    failures: u32,
+    warnings: u32,
+}
+
+impl Report {
+    fn group(&mut self, name: &str) {
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(self.text, "{gap}{name}");
+    }
+
+    fn fine(&mut self, what: &str) {
+        let _ = writeln!(self.text, "  ok    {what}");
+    }
+
+    fn warn(&mut self, what: &str, hint: &str) {
+        self.warnings += 1;
+        let _ = writeln!(self.text, "  warn  {what}\n        -> {hint}");
+    }
+
+    fn fail(&mut self, what: &str, hint: &str) {
+        self.failures += 1;
+        let _ = writeln!(self.text, "  FAIL  {what}\n        -> {hint}");
+    }
+
+    fn conclude(mut self) -> (String, bool) {
+        let _ = match (self.failures, self.warnings) {
+            (0, 0) => writeln!(self.text, "\nall is in order"),
+            (0, warnings) => writeln!(self.text, "\nin order, with {warnings} warnings"),
+            (failures, warnings) => {
+                writeln!(self.text, "\n{failures} failed, {warnings} warnings")
+            }
+        };
+        (self.text, self.failures == 0)
+    }
+}
+
+fn configuration(report: &mut Report, settings: &Settings) {
+    report.group("configuration");
+    report.fine("every setting is valid");
+    for warning in &settings.warnings {
+        report.warn(warning, "see pipeops-agent --help");
+    }
+    if settings.api_token.is_none() {
+        report.warn(
+            "no API token: the routes below /api answer 403",
+            "set PIPEOPS_API_TOKEN_FILE to open them",
+        );
+    }
+    match &settings.state_dir {
+        None => report.warn(
+            "no state folder: the agent id is asked for at every start",
+            "set PIPEOPS_STATE_DIR to a folder that the agent may write",
+        ),
+        Some(folder) => match writable(folder) {
+            Ok(()) => report.fine(&format!("state folder {}", folder.display())),
+            Err(error) => report.warn(
+                &format!("state folder {}: {error}", folder.display()),
+                "set PIPEOPS_STATE_DIR to a folder that the agent may write",
+            ),
+        },
+    }
+}
+
+/// Whether files could be made there, or in the nearest parent that exists.
+fn writable(folder: &Path) -> Result<(), rustix::io::Errno> {
+    let existing = folder
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"));
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(existing, access)
+}
+
+fn kubernetes(report: &mut Report, settings: &Settings) {
+    report.group("kubernetes");
+    let target = match k8s::target(&settings.kubernetes()) {
+        Ok(target) => Arc::new(target),
+        Err(error) => {
+            let hint = "set KUBECONFIG, or run in a pod with a service account";
+            return report.fail(&Chain(&error).to_string(), hint);
+        }
+    };
+    report.fine(&target.describe());
+    let asked = Client::new(Arc::clone(&target), Purpose::Call)
+        .and_then(|client| Ok((calls::version(&client)?, client)));
+    let client = match asked {
+        Ok((version, client)) => {
+            report.fine(&format!("version {}", version.git_version));
+            client
+        }
+        Err(error) => {
+            let hint = "the API server must be reachable from here, and trust these credentials";
+            return report.fail(&Chain(&error).to_string(), hint);
+        }
+    };
+    rights(report, &client);
+}
+
+fn rights(report: &mut Report, client: &Client) {
+    report.group("rights");
+    let mut allowed = Vec::new();
+    for (verb, group, resource, without) in RIGHTS {
+        let name = if group.is_empty() {
+            format!("{verb} {resource}")
+        } else {
+            format!("{verb} {resource}.{group}")
+        };
+        match calls::can_i(client, verb, group, resource) {
+            Ok(true) => allowed.push(name),
+            Ok(false) => report.warn(
+                &format!("may not {name}: {without}"),
+                "grant it in the agent's ClusterRole",
+            ),
+            Err(error) => {
+                let text = format!("cannot ask about {name}: {}", Chain(&error));
+                report.fail(&text, "the API server must answer SelfSubjectAccessReviews");
+            }
+        }
+    }
+    if allowed.is_empty() {
+        report.fail("none of the rights is granted", "bind the agent's ClusterRole");
+    } else {
+        report.fine(&format!("may {}", allowed.join(", ")));
+    }
+}
+
+fn control_plane(report: &mut Report, settings: &Settings) {
+    report.group("control plane");
+    let Some(options) = settings.control() else {
+        return report.fine("none configured: standalone");
+    };
+    for hop in diagnose::hops(&options) {
+        match hop.outcome {
+            Ok(took) => report.fine(&format!(
+                "{} {} ({} ms)",
+                hop.name,
+                hop.detail,
+                took.as_millis()
+            )),
+            Err(error) => report.fail(
+                &format!("{} {}: {error}", hop.name, hop.detail),
+                hint(hop.name),
+            ),
+        }
+    }
+}
+
+fn hint(hop: &str) -> &'static str {
+    match hop {
+        "dns" => "check the host name in PIPEOPS_API_URL, and the resolver",
+        "tcp" => "check firewall, egress rules and HTTPS_PROXY",
+        "tls" => "check the clock, and PIPEOPS_CA_FILE if the control plane has its own CA",
+        "clock" => "set the clock, and let it be kept right (NTP)",
+        "options" => "correct PIPEOPS_API_URL, PIPEOPS_CA_FILE or the proxy variables",
+        _ => "check PIPEOPS_TOKEN and the control plane's own health",
+    }
+}

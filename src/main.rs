@@ -1,1 +1,85 @@
-fn main() {}
+//! Arguments, logger, configuration, run, exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use pipeops_agent::chain::Chain;
+use pipeops_agent::config::{self, Invocation, Settings};
+use pipeops_agent::signals::Signals;
+use pipeops_agent::{agent, check, group, logger, version};
+
+/// Wrong usage or configuration: EX_USAGE of sysexits(3).
+const CONFIGURATION: u8 = 64;
+const FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    match config::load() {
+        Ok(Invocation::Help) => print(&config::help()),
+        Ok(Invocation::Version) => print(&version::text()),
+        Ok(Invocation::Check(settings)) => {
+            let (report, sound) = check::report(&settings);
+            print(&report);
+            ExitCode::from(if sound { 0 } else { FAILURE })
+        }
+        Ok(Invocation::Run(settings)) => run(&settings),
+        Err(mistakes) => {
+            complain(&mistakes.to_string());
+            ExitCode::from(CONFIGURATION)
+        }
+    }
+}
+
+fn run(settings: &Settings) -> ExitCode {
+    // Before anything slow: as process 1 a signal without a handler is lost.
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot handle signals: {error}"));
+            return ExitCode::from(FAILURE);
+        }
+    };
+    if let Err(error) = logger::start(settings.log_format, settings.log_level) {
+        complain(&format!("cannot log: {error}"));
+        return ExitCode::from(FAILURE);
+    }
+    log_panics();
+    for warning in &settings.warnings {
+        log::warn!("{warning}");
+    }
+    match agent::run(settings, signals) {
+        Ok(()) => {
+            log::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::error!("{}", Chain(&error));
+            let configuration = matches!(error, agent::Error::Configuration(_));
+            ExitCode::from(if configuration {
+                CONFIGURATION
+            } else {
+                FAILURE
+            })
+        }
+    }
+}
+
+/// A panic is a bug and is told as one log line, with its place.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map(|location| format!(" at {location}"))
+            .unwrap_or_default();
+        log::error!("panic{place}: {}", group::panic_message(info.payload()));
+    }));
+}
+
+/// What was asked for goes to standard output; a closed pipe is the reader's wish.
+fn print(text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "pipeops-agent: {}", text.trim_end());
+}

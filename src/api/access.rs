@@ -1,0 +1,106 @@
+//! Who may ask, and in which form.
+
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use crate::secret::Secret;
+
+/// The API token, kept as a keyed hash: comparing hashes under a key drawn at the
+/// start tells an attacker nothing by its time.
+pub(super) struct Access(Option<Expected>);
+
+struct Expected {
+    key: hmac::Key,
+    tag: hmac::Tag,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No token is configured: nobody may ask.
+    NoToken,
+    /// The request has none.
+    Missing,
+    Wrong,
+}
+
+impl Access {
+    pub(super) fn new(token: Option<&Secret>) -> Self {
+        let expected = token.and_then(|token| {
+            let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
+            let tag = hmac::sign(&key, token.expose().as_bytes());
+            Some(Expected { key, tag })
+        });
+        Self(expected)
+    }
+
+    /// Judges the value of `Authorization` (RFC 6750, section 2.1).
+    pub(super) fn check(&self, authorization: Option<&str>) -> Result<(), Refusal> {
+        let expected = self.0.as_ref().ok_or(Refusal::NoToken)?;
+        let token = authorization
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or(Refusal::Missing)?;
+        hmac::verify(&expected.key, token.as_bytes(), expected.tag.as_ref())
+            .map_err(|_| Refusal::Wrong)
+    }
+}
+
+/// Whether a client with this `Accept` takes JSON (RFC 9110, section 12.5.1).
+pub(super) fn takes_json(accept: Option<&str>) -> bool {
+    let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else {
+        return true;
+    };
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let json = ["*/*", "application/*", "application/json"]
+            .iter()
+            .any(|known| kind.eq_ignore_ascii_case(known));
+        let unwanted = |part: &str| {
+            let quality = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            quality.is_some_and(|quality| quality.parse() == Ok(0.0))
+        };
+        json && !parts.any(unwanted)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_opens() {
+        let access = Access::new(Some(&Secret::new("t0ken")));
+        assert_eq!(access.check(Some("Bearer t0ken")), Ok(()));
+        assert_eq!(access.check(Some("bearer  t0ken ")), Ok(()));
+        assert_eq!(access.check(None), Err(Refusal::Missing));
+        assert_eq!(access.check(Some("Basic t0ken")), Err(Refusal::Missing));
+        assert_eq!(access.check(Some("t0ken")), Err(Refusal::Missing));
+        for wrong in ["Bearer t0ke", "Bearer t0kenn", "Bearer ", "Bearer T0KEN"] {
+            assert_eq!(access.check(Some(wrong)), Err(Refusal::Wrong), "{wrong}");
+        }
+        assert_eq!(
+            Access::new(None).check(Some("Bearer t0ken")),
+            Err(Refusal::NoToken)
+        );
+    }
+
+    #[test]
+    fn accept_is_read_as_clients_write_it() {
+        for taken in [
+            None,
+            Some(""),
+            Some("*/*"),
+            Some("application/json"),
+            Some("text/html,application/xhtml+xml,*/*;q=0.8"),
+            Some("Application/JSON; charset=utf-8"),
+            Some("application/*;q=0.1"),
+        ] {
+            assert!(takes_json(taken), "{taken:?}");
+        }
+        for refused in ["text/html", "application/json;q=0", "image/*, text/plain"] {
+            assert!(!takes_json(Some(refused)), "{refused}");
+        }
+    }
+}

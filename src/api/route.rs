@@ -1,0 +1,90 @@
+//! Which path means what. All routes of this version only read.
+
+use crate::cluster::Kind;
+
+/// Methods of every route.
+pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// The routes that anyone may ask: what probes and load balancers need.
+pub(super) const OPEN: &[&str] = &[
+    "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
+];
+
+/// The routes that need the API token.
+pub(super) const GUARDED: &[&str] = &[
+    "/api/health/detailed",
+    "/api/status/features",
+    "/api/status/connectivity",
+    "/api/status/cluster",
+    "/api/status/changes",
+    "/api/metrics/runtime",
+    "/api/k8s/nodes",
+    "/api/k8s/pods",
+    "/api/k8s/namespaces",
+    "/api/k8s/deployments",
+    "/api/k8s/services",
+    "/api/k8s/events",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Index,
+    Health,
+    Ready,
+    Version,
+    DetailedHealth,
+    Features,
+    Runtime,
+    Connectivity,
+    Cluster,
+    List(Kind),
+    Changes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Open(Action),
+    Guarded(Action),
+    Unknown,
+}
+
+pub(super) fn find(path: &str) -> Route {
+    let action = match path {
+        "/" => return Route::Open(Action::Index),
+        "/health" | "/healthz" | "/livez" => return Route::Open(Action::Health),
+        "/ready" | "/readyz" => return Route::Open(Action::Ready),
+        "/version" => return Route::Open(Action::Version),
+        "/api/health/detailed" => Action::DetailedHealth,
+        "/api/status/features" => Action::Features,
+        "/api/status/connectivity" => Action::Connectivity,
+        "/api/status/cluster" => Action::Cluster,
+        "/api/status/changes" => Action::Changes,
+        "/api/metrics/runtime" => Action::Runtime,
+        "/api/k8s/nodes" => Action::List(Kind::Node),
+        "/api/k8s/pods" => Action::List(Kind::Pod),
+        "/api/k8s/namespaces" => Action::List(Kind::Namespace),
+        "/api/k8s/deployments" => Action::List(Kind::Deployment),
+        "/api/k8s/services" => Action::List(Kind::Service),
+        "/api/k8s/events" => Action::List(Kind::Event),
+        _ => return Route::Unknown,
+    };
+    Route::Guarded(action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_of_paths_are_the_routes() {
+        for path in OPEN {
+            assert!(matches!(find(path), Route::Open(_)), "{path}");
+        }
+        for path in GUARDED {
+            assert!(matches!(find(path), Route::Guarded(_)), "{path}");
+        }
+        for path in ["", "/api", "/health/", "/api/k8s/secrets", "/API/k8s/pods"] {
+            assert_eq!(find(path), Route::Unknown, "{path}");
+        }
+    }
+}

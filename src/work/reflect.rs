@@ -1,0 +1,116 @@
+//! Turns what a watch sees into updates of the state.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crossbeam_channel::Sender;
+
+use super::keep::seconds;
+use super::rows;
+use crate::cluster::{Availability, Kind, Names, Rows, Update};
+use crate::k8s::watch::{Health, Resource, Sink, Stats};
+
+/// Where each kind is listed and watched.
+pub fn resource(kind: Kind) -> Resource {
+    let (path, name) = match kind {
+        Kind::Node => ("/api/v1/nodes", "nodes"),
+        Kind::Pod => ("/api/v1/pods", "pods"),
+        Kind::Namespace => ("/api/v1/namespaces", "namespaces"),
+        Kind::Deployment => ("/apis/apps/v1/deployments", "deployments"),
+        Kind::Service => ("/api/v1/services", "services"),
+        Kind::Event => ("/api/v1/events", "events"),
+    };
+    Resource { path, name }
+}
+
+/// The receiving end of one watch.
+pub struct Feed {
+    kind: Kind,
+    names: Names,
+    /// Collected until the list is complete: readers never see half of one.
+    rows: Rows,
+    updates: Sender<Update>,
+    stats: Arc<Stats>,
+}
+
+impl Feed {
+    pub fn new(kind: Kind, updates: Sender<Update>, stats: Arc<Stats>) -> Self {
+        Self {
+            kind,
+            names: Names::new(),
+            rows: Rows::new(kind),
+            updates,
+            stats,
+        }
+    }
+
+    /// Blocks while the queue is full. When the state thread is gone the group is
+    /// ending, and this watch with it.
+    fn send(&self, update: Update) {
+        let _ = self.updates.send(update);
+    }
+
+    /// One broken object fails alone.
+    fn broken(&self, error: &serde_json::Error) {
+        self.stats.decode_errors.increment();
+        log::warn!(
+            "left out one of {}: its JSON is not as expected: {error}",
+            self.kind.plural()
+        );
+    }
+}
+
+impl Sink for Feed {
+    fn restart(&mut self) {
+        self.rows = Rows::new(self.kind);
+    }
+
+    fn listed(&mut self, object: &[u8]) {
+        match rows::row(self.kind, object, &mut self.names) {
+            Ok(row) => self.rows.push(row),
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    fn complete(&mut self) {
+        let rows = std::mem::replace(&mut self.rows, Rows::new(self.kind));
+        log::debug!("listed {} {}", rows.len(), self.kind.plural());
+        self.send(Update::Listed(rows));
+    }
+
+    fn applied(&mut self, object: &[u8]) {
+        match rows::row(self.kind, object, &mut self.names) {
+            Ok(row) => self.send(Update::Applied(row)),
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    fn deleted(&mut self, object: &[u8]) {
+        match rows::key(object, &mut self.names) {
+            Ok(key) => self.send(Update::Deleted(self.kind, key)),
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    fn health(&mut self, health: Health<'_>) {
+        let since = seconds(SystemTime::now());
+        let kind = self.kind.plural();
+        let availability = match health {
+            Health::Live => {
+                log::info!("watching {kind}");
+                Availability::Current { since }
+            }
+            Health::Lost { reason } => {
+                log::warn!("{kind} are no longer followed: {reason}");
+                let reason = reason.to_owned();
+                Availability::Stale { since, reason }
+            }
+            Health::Forbidden { message } => {
+                log::warn!("{kind} may not be watched: {message}");
+                let message = message.to_owned();
+                Availability::Forbidden { since, message }
+            }
+        };
+        self.send(Update::Available(self.kind, availability));
+    }
+}

@@ -1,0 +1,79 @@
+//! What the two loops that speak to the control plane share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use crate::control::proto::{AgentStatus, WantedIntervals};
+use crate::control::{Client, Intervals, Link};
+use crate::report::Facts;
+
+/// Who the agent says it is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub cluster_name: String,
+    /// Where the agent believes it speaks to.
+    pub control_plane_url: String,
+    pub started: Instant,
+}
+
+/// One per process; the loops hold it by reference.
+#[derive(Debug)]
+pub struct Session {
+    pub client: Arc<Client>,
+    pub link: Arc<Link>,
+    pub identity: Identity,
+    intervals: Mutex<Intervals>,
+}
+
+impl Session {
+    pub fn new(
+        client: Arc<Client>,
+        link: Arc<Link>,
+        identity: Identity,
+        intervals: Intervals,
+    ) -> Self {
+        Self {
+            client,
+            link,
+            identity,
+            intervals: Mutex::new(intervals),
+        }
+    }
+
+    pub fn intervals(&self) -> Intervals {
+        *self
+            .intervals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what the control plane wants, within limits.
+    pub(super) fn adopt(&self, wanted: Option<&WantedIntervals>) {
+        let Some(wanted) = wanted else { return };
+        let mut intervals = self
+            .intervals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if intervals.set(wanted) {
+            self.link.set_interval(intervals.heartbeat);
+            log::info!(
+                "the control plane set intervals: heartbeat {} s, status {} s",
+                intervals.heartbeat.as_secs_f64(),
+                intervals.status.as_secs_f64()
+            );
+        }
+    }
+
+    /// What a report says besides the cluster's state.
+    pub(super) fn facts<'a>(&'a self, id: Option<&'a str>, status: AgentStatus) -> Facts<'a> {
+        Facts {
+            agent_id: id,
+            cluster_name: &self.identity.cluster_name,
+            control_plane_url: &self.identity.control_plane_url,
+            version: crate::version::VERSION,
+            status,
+            now: SystemTime::now(),
+            uptime: self.identity.started.elapsed(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Reports the cluster's state to the control plane.
+//!
+//! While the link is down this loop is silent: the heartbeat alone knocks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, select};
+
+use super::{Session, TURN};
+use crate::backoff::jitter;
+use crate::cluster::Published;
+use crate::control::proto::AgentStatus;
+use crate::group::Outcome;
+use crate::health::Beat;
+use crate::report;
+use crate::stop::Stop;
+
+/// The loop's own state.
+pub struct Status {
+    session: Arc<Session>,
+    published: Published,
+    due: Receiver<()>,
+    next: Instant,
+    told: Option<String>,
+}
+
+impl Status {
+    /// `due` asks for a status now, whatever the interval.
+    pub fn new(session: Arc<Session>, published: Published, due: Receiver<()>) -> Self {
+        Self {
+            session,
+            published,
+            due,
+            next: Instant::now(),
+            told: None,
+        }
+    }
+
+    pub fn run(mut self, stop: &Stop, beat: &Beat) -> Outcome {
+        loop {
+            let now = Instant::now();
+            beat.stamp(now);
+            let left = self.next.saturating_duration_since(now);
+            select! {
+                recv(stop.closed()) -> _ => return Ok(()),
+                recv(self.due) -> due => match due {
+                    Ok(()) => self.step(),
+                    Err(_) => return Err("the heartbeat has ended".into()),
+                },
+                default(left.min(TURN)) => if left <= TURN { self.step() },
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        let interval = self.session.intervals().status;
+        self.next = Instant::now() + jitter(interval, fastrand::f64());
+        let view = self.session.link.view();
+        let Some(id) = view.agent_id.filter(|_| view.ever_connected && view.missed == 0) else {
+            return;
+        };
+        let snapshot = self.published.current();
+        let facts = self.session.facts(Some(&id), AgentStatus::Connected);
+        let status = report::status(&snapshot, &facts);
+        match self.session.client.status(&id, &status) {
+            Ok(answer) => {
+                self.told = None;
+                self.session.adopt(answer.intervals.as_ref());
+                log::debug!("status acknowledged");
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Failing here does not make the agent disconnected; the heartbeat judges that.
+    fn failed(&mut self, error: &crate::control::Error) {
+        let explanation = error.explanation();
+        if let crate::control::Verdict::Retry { after: Some(after) } = error.verdict() {
+            self.next = self.next.max(Instant::now() + after.min(Duration::from_secs(3600)));
+        }
+        if self.told.as_deref() != Some(&explanation.text) {
+            log::warn!("status not accepted: {}; {}", explanation.text, explanation.hint);
+            self.told = Some(explanation.text);
+        }
+    }
+}
