@@ -1,3 +1,4 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
+mod config;
 mod tidy;

@@ -1,0 +1,187 @@
+//! The settings of a run, and how they are made of what the sources give.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::control_plane::{self, ControlPlane};
+use super::environment::Environment;
+use super::layers::{Layer, Source};
+use super::mistake::Mistake;
+use super::secrets::{self, Keys, SecretSource};
+use super::table::Key;
+use super::value;
+use crate::logger;
+
+const STATE_DIR: &str = "/var/lib/pipeops-agent";
+
+/// Everything that is set, checked as far as that needs no network.
+#[derive(Debug)]
+pub struct Settings {
+    /// None: standalone.
+    pub control_plane: Option<ControlPlane>,
+    pub cluster_name: String,
+    /// None: assigned by the control plane.
+    pub agent_id: Option<String>,
+    pub heartbeat_interval: Duration,
+    pub status_interval: Duration,
+    pub kubernetes: Kubernetes,
+    pub listen: Vec<SocketAddr>,
+    /// None: the API under `/api` stays closed.
+    pub api_token: Option<SecretSource>,
+    /// None: nothing is kept across restarts.
+    pub state_dir: Option<PathBuf>,
+    pub log_level: LevelFilter,
+    pub log_format: logger::Format,
+    /// `NO_COLOR` (<https://no-color.org>).
+    pub no_color: bool,
+    /// What is no mistake, but likely not meant.
+    pub warnings: Vec<String>,
+    sources: BTreeMap<Key, Source>,
+}
+
+/// How to find the API server; what is empty or none is looked for.
+#[derive(Debug)]
+pub struct Kubernetes {
+    pub kubeconfig: Vec<PathBuf>,
+    pub context: Option<String>,
+    /// What Kubernetes says to a process in a pod.
+    pub in_cluster: Option<InCluster>,
+    pub home: Option<PathBuf>,
+}
+
+/// The API server as a pod sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InCluster {
+    pub host: String,
+    pub port: u16,
+}
+
+impl Settings {
+    /// Where a setting comes from.
+    pub fn source(&self, key: Key) -> &Source {
+        self.sources.get(&key).unwrap_or(&Source::Default)
+    }
+}
+
+/// Makes settings, or tells everything that is wrong.
+pub(super) fn assemble(
+    mut layer: Layer,
+    environment: &Environment,
+) -> Result<Settings, Vec<Mistake>> {
+    // Each is evaluated whatever became of the others, so that no mistake hides another.
+    let control_plane = control_plane::read(&mut layer, environment);
+    let api_token = secrets::read(&mut layer, API_TOKEN, environment);
+    let cluster_name = layer.take(Key::ClusterName, value::name);
+    let agent_id = layer.take(Key::AgentId, value::name);
+    let heartbeat_interval = layer.take(Key::HeartbeatInterval, value::interval);
+    let status_interval = layer.take(Key::StatusInterval, value::interval);
+    let kubernetes = kubernetes(&mut layer, environment);
+    let listen = listen(&mut layer, environment);
+    let log_level = layer.take(Key::LogLevel, value::level);
+    let log_format = layer.take(Key::LogFormat, value::format);
+    let state_dir = state_dir(&mut layer, environment);
+    if !layer.mistakes.is_empty() {
+        return Err(layer.mistakes);
+    }
+    let sources = layer
+        .values
+        .into_iter()
+        .map(|(key, given)| (key, given.source));
+    Ok(Settings {
+        control_plane,
+        cluster_name: cluster_name.unwrap_or_default(),
+        agent_id,
+        heartbeat_interval: heartbeat_interval.unwrap_or_default(),
+        status_interval: status_interval.unwrap_or_default(),
+        kubernetes,
+        listen,
+        api_token,
+        state_dir,
+        log_level: log_level.unwrap_or(LevelFilter::Info),
+        log_format: log_format.unwrap_or(logger::Format::Text),
+        no_color: environment.get("NO_COLOR").is_some(),
+        warnings: layer.warnings,
+        sources: sources.collect(),
+    })
+}
+
+const API_TOKEN: Keys = Keys {
+    text: Key::ApiToken,
+    file: Key::ApiTokenFile,
+};
+
+fn kubernetes(layer: &mut Layer, environment: &Environment) -> Kubernetes {
+    Kubernetes {
+        kubeconfig: layer
+            .take(Key::Kubeconfig, value::paths)
+            .unwrap_or_default(),
+        context: layer.take(Key::Context, value::text),
+        in_cluster: in_cluster(layer, environment),
+        home: environment.get("HOME").map(PathBuf::from),
+    }
+}
+
+fn listen(layer: &mut Layer, environment: &Environment) -> Vec<SocketAddr> {
+    let any = value::any_address(environment.ipv6);
+    let port = layer.take(Key::Port, value::port).unwrap_or_default();
+    let addresses = layer.take(Key::Listen, |text| value::addresses(text, any));
+    let addresses = addresses.unwrap_or_else(|| {
+        vec![value::Address {
+            ip: any,
+            port: None,
+        }]
+    });
+    addresses
+        .into_iter()
+        .map(|address| SocketAddr::new(address.ip, address.port.unwrap_or(port)))
+        .collect()
+}
+
+/// What Kubernetes tells every pod
+/// (<https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>).
+fn in_cluster(layer: &mut Layer, environment: &Environment) -> Option<InCluster> {
+    const PORT: &str = "KUBERNETES_SERVICE_PORT";
+    let host = environment.get("KUBERNETES_SERVICE_HOST")?;
+    let port = environment.get(PORT)?;
+    match value::port(port) {
+        Ok(port) => Some(InCluster {
+            host: host.to_owned(),
+            port,
+        }),
+        Err(fault) => {
+            layer.mistakes.push(Mistake::of(PORT, port, fault));
+            None
+        }
+    }
+}
+
+/// The folder that is set, else the system's for root, else the user's
+/// (<https://specifications.freedesktop.org/basedir-spec/latest/>).
+fn state_dir(layer: &mut Layer, environment: &Environment) -> Option<PathBuf> {
+    if let Some(path) = layer.take(Key::StateDir, value::path) {
+        return Some(path);
+    }
+    if environment.superuser {
+        return Some(PathBuf::from(STATE_DIR));
+    }
+    let absolute = |name| {
+        environment
+            .get(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let folder = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    if folder.is_none() {
+        layer.warnings.push(
+            "no folder for state: neither --state-dir nor HOME is set; \
+             a restart registers the agent anew"
+                .to_owned(),
+        );
+    }
+    Some(folder?.join("pipeops-agent"))
+}

@@ -1,0 +1,352 @@
+//! Every setting, once: the help, the reference page and the reading of flags,
+//! environment and file all come from this table.
+
+use self::Fallback::{Nothing, Value, Words};
+use self::Group::{ControlPlane, Kubernetes, Local, Process};
+
+/// What a setting is called in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Token,
+    TokenFile,
+    ApiUrl,
+    ClusterName,
+    AgentId,
+    CaFile,
+    HeartbeatInterval,
+    StatusInterval,
+    AllowPlainHttp,
+    Kubeconfig,
+    Context,
+    Listen,
+    Port,
+    ApiToken,
+    ApiTokenFile,
+    StateDir,
+    LogLevel,
+    LogFormat,
+    Config,
+}
+
+/// One setting with all its names.
+#[derive(Debug)]
+pub struct Setting {
+    pub key: Key,
+    pub group: Group,
+    /// The key in the file.
+    pub name: &'static str,
+    /// Without the dashes; none for secrets, which every user of a machine could
+    /// read from the list of processes.
+    pub flag: Option<&'static str>,
+    pub env: &'static str,
+    pub kind: Kind,
+    pub default: Fallback,
+    /// One line of the help.
+    pub help: &'static str,
+}
+
+/// The headings of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    ControlPlane,
+    Kubernetes,
+    Local,
+    Process,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Secret,
+    File,
+    /// Files with ':' between them.
+    Files,
+    Folder,
+    Url,
+    Duration,
+    Port,
+    /// Addresses with ',' between them.
+    Addresses,
+    Level,
+    Format,
+    Switch,
+}
+
+/// What holds where nothing is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    Nothing,
+    Value(&'static str),
+    /// Found out when the agent starts, as these words say.
+    Words(&'static str),
+}
+
+impl Key {
+    /// The row of the table.
+    pub fn setting(self) -> &'static Setting {
+        // The table has the order of the keys; a test holds that.
+        &SETTINGS[self as usize]
+    }
+}
+
+impl Group {
+    pub const ALL: [Group; 4] = [ControlPlane, Kubernetes, Local, Process];
+
+    pub fn heading(self) -> &'static str {
+        match self {
+            ControlPlane => "Control plane; without a token the agent is standalone",
+            Kubernetes => "Kubernetes; inside a cluster nothing is needed",
+            Local => "Local HTTP",
+            Process => "Process",
+        }
+    }
+}
+
+impl Kind {
+    /// What stands for a value in the help; empty for a switch.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Kind::Text => "NAME",
+            Kind::Secret => "SECRET",
+            Kind::File => "FILE",
+            Kind::Files => "FILE[:FILE]",
+            Kind::Folder => "FOLDER",
+            Kind::Url => "URL",
+            Kind::Duration => "TIME",
+            Kind::Port => "PORT",
+            Kind::Addresses => "ADDRESS[,..]",
+            Kind::Level => "LEVEL",
+            Kind::Format => "FORMAT",
+            Kind::Switch => "",
+        }
+    }
+}
+
+/// The table, in the order of [`Key`].
+pub static SETTINGS: [Setting; 19] = [
+    Setting {
+        key: Key::Token,
+        group: ControlPlane,
+        name: "token",
+        flag: None,
+        env: "PIPEOPS_TOKEN",
+        kind: Kind::Secret,
+        default: Nothing,
+        help: "token for the control plane",
+    },
+    Setting {
+        key: Key::TokenFile,
+        group: ControlPlane,
+        name: "token_file",
+        flag: Some("token-file"),
+        env: "PIPEOPS_TOKEN_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "token, from a file; - is standard input",
+    },
+    Setting {
+        key: Key::ApiUrl,
+        group: ControlPlane,
+        name: "api_url",
+        flag: Some("api-url"),
+        env: "PIPEOPS_API_URL",
+        kind: Kind::Url,
+        default: Words("https://api.pipeops.io"),
+        help: "where it is",
+    },
+    Setting {
+        key: Key::ClusterName,
+        group: ControlPlane,
+        name: "cluster_name",
+        flag: Some("cluster-name"),
+        env: "PIPEOPS_CLUSTER_NAME",
+        kind: Kind::Text,
+        default: Value("default-cluster"),
+        help: "name of this cluster there",
+    },
+    Setting {
+        key: Key::AgentId,
+        group: ControlPlane,
+        name: "agent_id",
+        flag: Some("agent-id"),
+        env: "PIPEOPS_AGENT_ID",
+        kind: Kind::Text,
+        default: Words("assigned there"),
+        help: "id of this agent there",
+    },
+    Setting {
+        key: Key::CaFile,
+        group: ControlPlane,
+        name: "ca_file",
+        flag: Some("ca-file"),
+        env: "PIPEOPS_CA_FILE",
+        kind: Kind::File,
+        default: Words("built-in roots"),
+        help: "trusted certificates, PEM",
+    },
+    Setting {
+        key: Key::HeartbeatInterval,
+        group: ControlPlane,
+        name: "heartbeat_interval",
+        flag: Some("heartbeat-interval"),
+        env: "PIPEOPS_HEARTBEAT_INTERVAL",
+        kind: Kind::Duration,
+        default: Value("30s"),
+        help: "between heartbeats, 1s to 24h",
+    },
+    Setting {
+        key: Key::StatusInterval,
+        group: ControlPlane,
+        name: "status_interval",
+        flag: Some("status-interval"),
+        env: "PIPEOPS_STATUS_INTERVAL",
+        kind: Kind::Duration,
+        default: Value("60s"),
+        help: "between status reports",
+    },
+    Setting {
+        key: Key::AllowPlainHttp,
+        group: ControlPlane,
+        name: "allow_plain_http",
+        flag: Some("allow-plain-http"),
+        env: "PIPEOPS_ALLOW_PLAIN_HTTP",
+        kind: Kind::Switch,
+        default: Value("false"),
+        help: "send the token unencrypted to http URLs",
+    },
+    Setting {
+        key: Key::Kubeconfig,
+        group: Kubernetes,
+        name: "kubeconfig",
+        flag: Some("kubeconfig"),
+        env: "KUBECONFIG",
+        kind: Kind::Files,
+        default: Words("in-cluster, ~/.kube, k3s"),
+        help: "kubeconfig",
+    },
+    Setting {
+        key: Key::Context,
+        group: Kubernetes,
+        name: "context",
+        flag: Some("context"),
+        env: "PIPEOPS_CONTEXT",
+        kind: Kind::Text,
+        default: Words("current-context"),
+        help: "context in it",
+    },
+    Setting {
+        key: Key::Listen,
+        group: Local,
+        name: "listen",
+        flag: Some("listen"),
+        env: "PIPEOPS_LISTEN",
+        kind: Kind::Addresses,
+        default: Words("all"),
+        help: "addresses to serve, with or without port",
+    },
+    Setting {
+        key: Key::Port,
+        group: Local,
+        name: "port",
+        flag: Some("port"),
+        env: "PIPEOPS_PORT",
+        kind: Kind::Port,
+        default: Value("8080"),
+        help: "port of addresses without one",
+    },
+    Setting {
+        key: Key::ApiToken,
+        group: Local,
+        name: "api_token",
+        flag: None,
+        env: "PIPEOPS_API_TOKEN",
+        kind: Kind::Secret,
+        default: Nothing,
+        help: "token that opens /api",
+    },
+    Setting {
+        key: Key::ApiTokenFile,
+        group: Local,
+        name: "api_token_file",
+        flag: Some("api-token-file"),
+        env: "PIPEOPS_API_TOKEN_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "token that opens /api, from a file",
+    },
+    Setting {
+        key: Key::StateDir,
+        group: Process,
+        name: "state_dir",
+        flag: Some("state-dir"),
+        env: "PIPEOPS_STATE_DIR",
+        kind: Kind::Folder,
+        default: Words("/var/lib/pipeops-agent"),
+        help: "keeps state",
+    },
+    Setting {
+        key: Key::LogLevel,
+        group: Process,
+        name: "log_level",
+        flag: Some("log-level"),
+        env: "PIPEOPS_LOG_LEVEL",
+        kind: Kind::Level,
+        default: Value("info"),
+        help: "error, warn, info, debug, trace",
+    },
+    Setting {
+        key: Key::LogFormat,
+        group: Process,
+        name: "log_format",
+        flag: Some("log-format"),
+        env: "PIPEOPS_LOG_FORMAT",
+        kind: Kind::Format,
+        default: Value("text"),
+        help: "text or json",
+    },
+    Setting {
+        key: Key::Config,
+        group: Process,
+        name: "config",
+        flag: Some("config"),
+        env: "PIPEOPS_CONFIG",
+        kind: Kind::File,
+        default: Nothing,
+        help: "settings from a YAML file",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_the_order_of_the_keys() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            assert_eq!(setting.key as usize, index);
+            assert_eq!(setting.key.setting().name, setting.name);
+        }
+    }
+
+    #[test]
+    fn names_follow_from_each_other() {
+        for setting in &SETTINGS {
+            let env = format!("PIPEOPS_{}", setting.name.to_uppercase());
+            assert!(
+                setting.env == env || setting.env == "KUBECONFIG",
+                "{}",
+                setting.env
+            );
+            if let Some(flag) = setting.flag {
+                assert_eq!(flag, setting.name.replace('_', "-"));
+            }
+            assert_eq!(
+                setting.flag.is_none(),
+                setting.kind == Kind::Secret,
+                "{}",
+                setting.name
+            );
+        }
+    }
+}
