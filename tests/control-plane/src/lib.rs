@@ -1,0 +1,150 @@
+//! The reference control plane: what an agent of `docs/control-plane-api.yaml` talks to.
+//!
+//! It is for tests, for the demo, and for whoever writes a control plane of their own:
+//! `protocol` is the published protocol, one function for each call; `agents` is what it
+//! remembers. The rest makes it a rig: `desk` (people and tests look in and make faults
+//! happen), `faults`, `transcript`, `certificates`; `server` and `wire` speak HTTP/1.1.
+//! It holds everything in memory and trusts whoever reaches its port: not for production.
+
+mod agents;
+mod certificates;
+mod desk;
+mod faults;
+mod protocol;
+mod server;
+mod transcript;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use server::{Plane, Server};
+
+/// How to start one.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What agents must send as bearer token.
+    pub token: String,
+    /// Speak TLS, with certificates in this folder; they are made when there are none.
+    pub tls: Option<PathBuf>,
+    /// Names for the certificate, beside localhost and the loopback addresses.
+    pub names: Vec<String>,
+    /// Remember agents here across restarts.
+    pub file: Option<PathBuf>,
+}
+
+impl Options {
+    /// Plain HTTP on a free port of the loopback, nothing kept.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: token.into(),
+            tls: None,
+            names: Vec::new(),
+            file: None,
+        }
+    }
+}
+
+/// Starts a control plane on threads of its own.
+///
+/// # Errors
+/// The address is taken, a file or folder cannot be used.
+pub fn start(options: &Options) -> io::Result<Handle> {
+    let plane = Arc::new(Plane::new(options)?);
+    let server = Server::start(options.listen, Arc::clone(&plane))?;
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    Ok(Handle {
+        url: format!("{scheme}://{}", server.address()),
+        ca_pem: options.tls.as_deref().map(certificates::ca_file),
+        server,
+        plane,
+    })
+}
+
+/// A running control plane; stops when dropped.
+#[derive(Debug)]
+pub struct Handle {
+    url: String,
+    ca_pem: Option<PathBuf>,
+    server: Server,
+    plane: Arc<Plane>,
+}
+
+impl Handle {
+    /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The CA to trust, where TLS is spoken.
+    pub fn ca_pem(&self) -> Option<&Path> {
+        self.ca_pem.as_deref()
+    }
+
+    /// As `POST /faults`.
+    ///
+    /// # Errors
+    /// What is wrong with the fault.
+    pub fn fault(&self, fault: &Value) -> Result<(), String> {
+        self.plane.faults().add(fault)
+    }
+
+    /// As `DELETE /faults`.
+    pub fn clear_faults(&self) {
+        self.plane.faults().clear();
+    }
+
+    /// As `POST /settings`.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn settings(&self, settings: &Value) -> Result<(), String> {
+        self.plane.agents().set(settings)
+    }
+
+    /// As `GET /agents/{id}` for all of them.
+    pub fn agents(&self) -> Vec<Value> {
+        self.plane.agents().details()
+    }
+
+    /// As `DELETE /agents/{id}`; true when it was known.
+    pub fn forget(&self, id: &str) -> bool {
+        self.plane.agents().forget(id)
+    }
+
+    /// As `GET /transcript`: the latest exchanges, oldest first.
+    pub fn transcript(&self) -> Vec<Value> {
+        self.plane.transcript.entries()
+    }
+
+    /// As `GET /await`: true once `count` calls were acknowledged since the start.
+    pub fn wait(&self, call: &str, count: u64, timeout: Duration) -> bool {
+        self.plane.transcript.wait(call, count, true, timeout)
+    }
+
+    /// As `GET /await?outcome=any`: refused, failed and faulty ones count too.
+    pub fn wait_any(&self, call: &str, count: u64, timeout: Duration) -> bool {
+        self.plane.transcript.wait(call, count, false, timeout)
+    }
+
+    /// Closes every connection and joins every thread; the port is free afterwards.
+    pub fn stop(mut self) {
+        self.server.stop();
+    }
+}
