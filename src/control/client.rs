@@ -1,0 +1,400 @@
+//! Sends the calls of the protocol, one at a time, and judges the answers.
+//!
+//! It never repeats a call by itself (but once with another token, when the file
+//! had one) and never waits: when to try again is the caller's business.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request, Response, header};
+use ureq::unversioned::transport::DefaultConnector;
+
+use super::address::Address;
+use super::error::{Cause, Failure, Peer};
+use super::proto::{Answer, Heartbeat, Registered, Registration, Status};
+use super::proxy::Proxy;
+use super::resolver::Names;
+use super::tls::Roots;
+use super::token::Token;
+use super::{Call, Error, Mistake, Options, date};
+use crate::metrics::Histogram;
+use crate::secret::Secret;
+
+/// Answers are small; more is not from a control plane.
+const ANSWER_LIMIT: u64 = 64 * 1024;
+/// A connection is kept for the call that follows at once, not for the next beat:
+/// one that a gateway forgot in between would cost that beat its time limit.
+const IDLE: Duration = Duration::from_secs(5);
+const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
+/// No answer with a Date was seen yet.
+const NO_SKEW: i64 = i64::MIN;
+
+/// A client of one control plane; threads share it by reference.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    address: Address,
+    peer: Arc<Peer>,
+    token: Token,
+    latency: Histogram,
+    skew: AtomicI64,
+}
+
+impl Client {
+    /// Checks the options and reads the CA file; connects to nothing.
+    ///
+    /// # Errors
+    /// [`Error::Options`], which says what to correct.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        let way = Way::new(options).map_err(Error::Options)?;
+        let token = Token::new(options.token.clone());
+        let peer = Peer {
+            host: way.address.host.clone(),
+            authority: way.address.authority(),
+            proxy: way.proxy.as_ref().map(ToString::to_string),
+            roots: way.roots.describe(),
+            token: token.describe(),
+            timeout: options.timeout,
+        };
+        Ok(Self {
+            agent: agent(&way, options.timeout),
+            address: way.address,
+            peer: Arc::new(peer),
+            token,
+            latency: Histogram::default(),
+            skew: AtomicI64::new(NO_SKEW),
+        })
+    }
+
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn register(&self, registration: &Registration) -> Result<Registered, Error> {
+        let path = "/api/v1/agents/register".to_owned();
+        self.send(Call::Register, path, registration)
+    }
+
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn heartbeat(&self, id: &str, heartbeat: &Heartbeat) -> Result<Answer, Error> {
+        self.send(Call::Heartbeat, about(id, "heartbeat"), heartbeat)
+    }
+
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn status(&self, id: &str, status: &Status<'_>) -> Result<Answer, Error> {
+        self.send(Call::Status, about(id, "status"), status)
+    }
+
+    /// How long the control plane takes to answer.
+    ///
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn ping(&self) -> Result<Duration, Error> {
+        let started = Instant::now();
+        let path = "/api/v1/health".to_owned();
+        let _: Pong = self.call(Call::Ping, path, None)?;
+        Ok(started.elapsed())
+    }
+
+    /// Ends calls in progress and fails all later ones; any thread may ask.
+    pub fn shutdown(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    /// Of answered calls.
+    pub fn latency(&self) -> &Histogram {
+        &self.latency
+    }
+
+    /// Seconds that this machine's clock is ahead of the control plane's, by the last
+    /// answer; negative when it is behind. [`super::diagnose::skew`] judges it.
+    pub fn clock_skew(&self) -> Option<i64> {
+        Some(self.skew.load(Ordering::Relaxed)).filter(|skew| *skew != NO_SKEW)
+    }
+
+    fn send<B: Serialize, T: DeserializeOwned + Default>(
+        &self,
+        call: Call,
+        path: String,
+        body: &B,
+    ) -> Result<T, Error> {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.call(call, path, Some(&body)),
+            Err(error) => Err(self.failed(call, path, Cause::Encode(error))),
+        }
+    }
+
+    fn call<T: DeserializeOwned + Default>(
+        &self,
+        call: Call,
+        path: String,
+        body: Option<&[u8]>,
+    ) -> Result<T, Error> {
+        self.authorized(call, &path, body)
+            .and_then(|answer| answer.decode())
+            .map_err(|cause| self.failed(call, path, cause))
+    }
+
+    /// Tries with the current token, and once more if the file has another by now.
+    fn authorized(&self, call: Call, path: &str, body: Option<&[u8]>) -> Result<Raw, Cause> {
+        let token = self.token.current(Instant::now()).map_err(Cause::Token)?;
+        let first = self.exchange(call, path, body, &token);
+        let refused = matches!(first, Err(Cause::Status { status: 401, .. }));
+        match self.token.other_than(&token, Instant::now()) {
+            Some(other) if refused => self.exchange(call, path, body, &other),
+            _ => first,
+        }
+    }
+
+    fn exchange(
+        &self,
+        call: Call,
+        path: &str,
+        body: Option<&[u8]>,
+        token: &Secret,
+    ) -> Result<Raw, Cause> {
+        let request = Request::builder()
+            .method(call.method())
+            .uri(self.address.join(path))
+            .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        let started = Instant::now();
+        let response = match body {
+            Some(body) => request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body)
+                .map_err(ureq::Error::Http)
+                .and_then(|request| self.agent.run(request)),
+            None => request
+                .body(())
+                .map_err(ureq::Error::Http)
+                .and_then(|request| self.agent.run(request)),
+        };
+        let response = response.map_err(Cause::Transport)?;
+        self.note_skew(response.headers());
+        let answer = judge(response)?;
+        self.latency.observe(started.elapsed());
+        Ok(answer)
+    }
+
+    fn note_skew(&self, headers: &HeaderMap) {
+        if let Some(theirs) = text(headers, header::DATE).and_then(date::parse) {
+            let skew = seconds(SystemTime::now()).saturating_sub(seconds(theirs));
+            self.skew.store(skew, Ordering::Relaxed);
+        }
+    }
+
+    fn failed(&self, call: Call, path: String, cause: Cause) -> Error {
+        Error::Failed(Box::new(Failure {
+            call,
+            path,
+            peer: Arc::clone(&self.peer),
+            skew: self.clock_skew(),
+            cause,
+        }))
+    }
+}
+
+/// The validated way to the control plane.
+pub(super) struct Way {
+    pub(super) address: Address,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) roots: Roots,
+}
+
+impl Way {
+    pub(super) fn new(options: &Options) -> Result<Self, Mistake> {
+        let address =
+            Address::parse(&options.url, options.plain_http_allowed).map_err(Mistake::Url)?;
+        let (proxy, no_proxy) = (options.proxy.as_deref(), options.no_proxy.as_deref());
+        let proxy = Proxy::choose(proxy, no_proxy, &address).map_err(Mistake::Proxy)?;
+        let file = options.ca_file.as_deref();
+        let roots = Roots::load(file).map_err(|problem| {
+            Mistake::CaFile(file.map(ToOwned::to_owned).unwrap_or_default(), problem)
+        })?;
+        Ok(Self {
+            address,
+            proxy,
+            roots,
+        })
+    }
+}
+
+/// A success, not decoded yet.
+struct Raw {
+    content_type: String,
+    body: Vec<u8>,
+}
+
+impl Raw {
+    /// An empty body is a plain acknowledgement; anything else must be as promised,
+    /// since a captive portal says 200 too.
+    fn decode<T: DeserializeOwned + Default>(self) -> Result<T, Cause> {
+        if self.body.trim_ascii().is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_slice(&self.body).map_err(|source| Cause::Decode {
+            content_type: self.content_type,
+            source,
+        })
+    }
+}
+
+/// Any JSON object.
+#[derive(Default, Deserialize)]
+struct Pong {}
+
+fn agent(way: &Way, timeout: Duration) -> Agent {
+    // Half at most, so that a call that runs out of time says at which stage.
+    let connect = (timeout / 2).min(Duration::from_secs(10));
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(timeout))
+        .timeout_resolve(Some(connect))
+        .timeout_connect(Some(connect))
+        .proxy(way.proxy.as_ref().map(Proxy::connector))
+        .tls_config(way.roots.client())
+        .user_agent(USER_AGENT)
+        .accept("application/json")
+        .input_buffer_size(16 * 1024)
+        .output_buffer_size(8 * 1024)
+        .max_response_header_size(16 * 1024)
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .max_idle_age(IDLE)
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), Names::default())
+}
+
+/// Reads the answer: a success with its body, or why it is none.
+fn judge(response: Response<ureq::Body>) -> Result<Raw, Cause> {
+    let (head, body) = response.into_parts();
+    let status = head.status.as_u16();
+    if head.status.is_redirection() {
+        let location = text(&head.headers, header::LOCATION).unwrap_or("nowhere");
+        let location = location.split(['?', '#']).next().unwrap_or_default();
+        return Err(Cause::Redirect {
+            status,
+            location: one_line(location),
+        });
+    }
+    let body = body.into_with_config().limit(ANSWER_LIMIT).read_to_vec();
+    if !head.status.is_success() {
+        let retry_after = text(&head.headers, header::RETRY_AFTER)
+            .and_then(|text| date::retry_after(text, SystemTime::now()));
+        return Err(Cause::Status {
+            status,
+            // A refusal is one whether or not its words arrive.
+            message: message(&body.unwrap_or_default()),
+            retry_after,
+        });
+    }
+    match body {
+        Ok(body) => Ok(Raw {
+            content_type: one_line(text(&head.headers, header::CONTENT_TYPE).unwrap_or("no type")),
+            body,
+        }),
+        Err(ureq::Error::BodyExceedsLimit(limit)) => Err(Cause::TooLarge { limit }),
+        Err(error) => Err(Cause::Transport(error)),
+    }
+}
+
+/// What a refusal says: problem details (RFC 9457), the usual fields, or plain text.
+fn message(body: &[u8]) -> String {
+    #[derive(Default, Deserialize)]
+    struct Words {
+        detail: Option<String>,
+        message: Option<String>,
+        error: Option<String>,
+        title: Option<String>,
+    }
+    if let Ok(words) = serde_json::from_slice::<Words>(body) {
+        let first = words
+            .detail
+            .or(words.message)
+            .or(words.error)
+            .or(words.title);
+        return one_line(&first.unwrap_or_default());
+    }
+    let text = String::from_utf8_lossy(body);
+    if text.trim_start().starts_with('<') {
+        return "an HTML page".to_owned();
+    }
+    one_line(&text)
+}
+
+/// Foreign text that is fit for a log line.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = text.trim().chars().map(printable).take(LONGEST).collect();
+    if text.trim().chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// The path of a call about one agent; the id is data and must not become path.
+fn about(id: &str, call: &str) -> String {
+    let mut path = "/api/v1/agents/".to_owned();
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path.push('/');
+    path.push_str(call);
+    path
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Since 1970, negative before.
+fn seconds(moment: SystemTime) -> i64 {
+    let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match moment.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => whole(since),
+        Err(before) => whole(before.duration()).saturating_neg(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_one_segment_of_the_path() {
+        let path = about("a-1/../b?c d.é", "status");
+        assert_eq!(
+            path,
+            "/api/v1/agents/a-1%2F%2E%2E%2Fb%3Fc%20d%2E%C3%A9/status"
+        );
+    }
+
+    #[test]
+    fn the_words_of_a_refusal_are_found_and_tamed() {
+        let long = "x".repeat(500);
+        for (body, words) in [
+            (
+                r#"{"title":"Gone","detail":"no such agent"}"#,
+                "no such agent",
+            ),
+            (r#"{"error":"nope"}"#, "nope"),
+            (r#"{"code":7}"#, ""),
+            ("a\nb\u{1b}[31m", "a b [31m"),
+            ("<html><body>502</body></html>", "an HTML page"),
+            ("", ""),
+            (long.as_str(), &format!("{}…", &long[..200])),
+        ] {
+            assert_eq!(message(body.as_bytes()), words);
+        }
+    }
+}
