@@ -38,3 +38,8 @@ pub use snapshot::{Availability, Page, ServerFacts, Snapshot};
 pub use state::{State, Update};
 pub use table::Table;
 pub use usage::{NodeUsage, Usage, UsageSource};
+
+#[cfg(test)]
+mod budget;
+#[cfg(test)]
+mod properties;

@@ -59,8 +59,9 @@ impl Pod {
         matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
     }
 
-    fn readiness(&self) -> String {
-        format!("{}/{} ready", self.containers_ready, self.containers)
+    /// `1/2`, as kubectl's column READY.
+    pub fn readiness(&self) -> String {
+        format!("{}/{}", self.containers_ready, self.containers)
     }
 }
 
@@ -96,7 +97,7 @@ impl Record for Pod {
         }
         let counts = |pod: &Pod| (pod.containers_ready, pod.containers, pod.ready);
         if counts(self) != counts(earlier) {
-            parts.push(self.readiness());
+            parts.push(format!("{} ready", self.readiness()));
         }
         if self.restarts != earlier.restarts {
             parts.push(format!("restarts {}", self.restarts));

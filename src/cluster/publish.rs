@@ -48,3 +48,38 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::pod::tests::pod;
+    use crate::cluster::{Row, State, Update};
+
+    #[test]
+    fn everyone_reads_what_was_published_last() {
+        let mut state = State::new(1);
+        let (publisher, published) = publication(state.snapshot());
+        let other = published.clone();
+        assert_eq!(published.current().version, 0);
+        state.apply(Update::Applied(Row::from(pod("a", "x"))), 1);
+        publisher.publish(state.snapshot());
+        assert_eq!(other.current().version, 1);
+        assert_eq!(other.changes_since(0).unwrap().len(), 1);
+        assert_eq!(other.changes_since(2), Err(Gap { first_id: 1 }));
+    }
+
+    #[test]
+    fn a_panic_beside_the_lock_does_not_stop_readers() {
+        let mut state = State::new(1);
+        let (publisher, published) = publication(state.snapshot());
+        let slot = Arc::clone(&publisher.0);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _guard = slot.lock();
+            panic!("while holding it");
+        }));
+        assert!(panicked.is_err());
+        state.apply(Update::Applied(Row::from(pod("a", "x"))), 1);
+        publisher.publish(state.snapshot());
+        assert_eq!(published.current().version, 1);
+    }
+}

@@ -27,7 +27,7 @@ impl Recent {
     pub const LIMIT: usize = 256;
 
     /// Most recent first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Event>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Event>> + Clone {
         self.entries.iter().map(|entry| &entry.event)
     }
 

@@ -161,3 +161,156 @@ impl State {
         self.touched.kinds[kind.index()] |= changed;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::event::tests::event;
+    use crate::cluster::node::tests::node;
+    use crate::cluster::pod::tests::pod;
+    use crate::cluster::{Name, NodeUsage, Pod, UsageSource};
+
+    fn listed(pods: impl IntoIterator<Item = Pod>) -> Update {
+        let mut rows = Rows::new(Kind::Pod);
+        for pod in pods {
+            rows.push(Row::from(pod));
+        }
+        Update::Listed(rows)
+    }
+
+    fn summaries(snapshot: &Snapshot) -> Vec<String> {
+        let changes = snapshot.changes.iter();
+        changes
+            .map(|change| {
+                format!(
+                    "{} {}: {}",
+                    change.what.as_str(),
+                    change.name,
+                    change.summary
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_list_sets_the_scene_and_a_later_one_is_told() {
+        let mut state = State::new(7);
+        state.apply(listed([pod("a", "x"), pod("a", "y")]), 1);
+        assert_eq!(state.snapshot().changes.last_id(), 0);
+        let mut crashed = pod("a", "y");
+        crashed.status = Name::from("Error");
+        state.apply(listed([crashed, pod("a", "z")]), 2);
+        let told = summaries(&state.snapshot());
+        let expected = [
+            "deleted x: was Running",
+            "modified y: Running -> Error",
+            "added z: Running",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_row_before_the_first_list_is_told_and_so_is_the_list() {
+        let mut state = State::new(7);
+        state.apply(Update::Applied(Row::from(pod("a", "x"))), 1);
+        assert_eq!(state.snapshot().count(Kind::Pod), None);
+        state.apply(listed([pod("a", "y")]), 2);
+        let told = summaries(&state.snapshot());
+        let expected = [
+            "added x: Running",
+            "added y: Running",
+            "deleted x: was Running",
+        ];
+        let mut told = told;
+        told.sort();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_empty_first_list_is_a_known_zero() {
+        let mut state = State::new(7);
+        let before = state.snapshot();
+        assert_eq!(before.count(Kind::Pod), None);
+        state.apply(listed([]), 5);
+        let after = state.snapshot();
+        assert_eq!(after.count(Kind::Pod), Some(0));
+        assert_eq!(
+            after.availability(Kind::Pod),
+            &Availability::Current { since: 5 }
+        );
+        assert_eq!(after.version, before.version + 1);
+    }
+
+    #[test]
+    fn the_same_availability_keeps_its_first_moment() {
+        let mut state = State::new(7);
+        let stale = |since, reason: &str| {
+            let reason = reason.to_owned();
+            Update::Available(Kind::Pod, Availability::Stale { since, reason })
+        };
+        state.apply(listed([pod("a", "x")]), 1);
+        state.apply(stale(2, "reset"), 2);
+        let first = state.snapshot();
+        state.apply(stale(3, "reset"), 3);
+        assert!(Arc::ptr_eq(&first, &state.snapshot()));
+        state.apply(stale(4, "refused"), 4);
+        let snapshot = state.snapshot();
+        assert_eq!(snapshot.availability(Kind::Pod).since(), Some(2));
+        assert_eq!(snapshot.availability(Kind::Pod).reason(), Some("refused"));
+        assert_eq!(snapshot.count(Kind::Pod), Some(1));
+    }
+
+    #[test]
+    fn what_is_forbidden_has_no_count() {
+        let mut state = State::new(7);
+        state.apply(listed([pod("a", "x")]), 1);
+        let message = "no".to_owned();
+        let forbidden = Availability::Forbidden { since: 2, message };
+        state.apply(Update::Available(Kind::Pod, forbidden), 2);
+        let snapshot = state.snapshot();
+        assert_eq!(snapshot.count(Kind::Pod), None);
+        assert_eq!(snapshot.changes.last_id(), 0);
+    }
+
+    #[test]
+    fn usage_moves_the_version_and_is_no_change() {
+        let mut state = State::new(7);
+        state.apply(Update::Applied(Row::from(node("b"))), 1);
+        let before = state.snapshot();
+        let used = |name: &str| NodeUsage {
+            name: Name::from(name),
+            cpu_millis: 5,
+            memory_bytes: 6,
+        };
+        let usage = Usage {
+            source: UsageSource::MetricsApi,
+            at: 2,
+            nodes: vec![used("b"), used("a"), used("b")],
+        };
+        state.apply(Update::Usage(Some(usage)), 2);
+        let after = state.snapshot();
+        assert_eq!(after.version, before.version + 1);
+        assert_eq!(after.changes.last_id(), before.changes.last_id());
+        let usage = after.usage.as_deref().unwrap();
+        assert_eq!(usage.nodes.len(), 2);
+        assert_eq!(usage.node("b"), Some(&used("b")));
+        assert_eq!(usage.node("c"), None);
+    }
+
+    #[test]
+    fn a_snapshot_never_changes() {
+        let mut state = State::new(7);
+        state.apply(listed([pod("a", "x")]), 1);
+        let before = state.snapshot();
+        state.apply(Update::Deleted(Kind::Pod, Key::namespaced("a", "x")), 2);
+        state.apply(Update::Applied(Row::from(event("e", 2))), 2);
+        assert_eq!(before.pods.len(), 1);
+        assert!(before.events.is_empty());
+        assert_eq!(before.changes.last_id(), 0);
+        let after = state.snapshot();
+        assert_eq!(after.changes.last_id(), 2);
+        assert_eq!(after.changes.epoch(), 7);
+        assert_eq!(after.version_of(Kind::Pod), after.version);
+        assert_eq!(after.version_of(Kind::Node), 0);
+    }
+}

@@ -1,1 +1,50 @@
-//! report
+//! What is said about the cluster: a snapshot and a moment in, a message out.
+//!
+//! Everything here is pure: no clock, no I/O, no state. A figure that is not
+//! known is left out, never zero. Sending is the business of `work`, answering
+//! requests that of `api`.
+
+mod figures;
+mod health;
+mod heartbeat;
+mod list;
+mod registration;
+mod status;
+mod summary;
+mod view;
+
+pub use health::{Health, health};
+pub use heartbeat::heartbeat;
+pub use list::list;
+pub use registration::registration;
+pub use status::status;
+pub use summary::summary;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::control::proto::{AgentStatus, ProxyStatus};
+
+/// What reports need to know besides the cluster.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    pub now: SystemTime,
+    /// Since the agent started.
+    pub uptime: Duration,
+    /// Given by the control plane earlier, or by the operator.
+    pub agent_id: Option<&'a str>,
+    /// What people call this agent.
+    pub agent_name: &'a str,
+    pub cluster_name: &'a str,
+    /// Of the agent.
+    pub version: &'a str,
+    pub labels: &'a BTreeMap<String, String>,
+    pub control_plane_url: &'a str,
+    pub status: AgentStatus,
+    pub proxy_status: ProxyStatus,
+    /// What the control plane may ask of this agent.
+    pub capabilities: &'a [&'a str],
+}
+
+#[cfg(test)]
+mod fixture;
