@@ -1,4 +1,5 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
 mod config;
+mod control;
 mod tidy;
