@@ -25,6 +25,8 @@ pub enum Verdict {
     Retry { after: Option<Duration> },
     /// The resource version is too old: list again.
     Expired,
+    /// The token is not accepted; another may be in its file at any moment.
+    Unauthorized,
     /// These credentials may not; only someone else can change that.
     Forbidden,
     /// There is no such thing.
@@ -89,12 +91,9 @@ impl Error {
         matches!(self.cause, Cause::TooLarge { .. })
     }
 
-    /// Whether nothing came for as long as a read may take.
-    pub(super) fn silent(&self) -> bool {
-        let Cause::Transport(error) = &self.cause else {
-            return false;
-        };
-        matches!(error, ureq::Error::Timeout(ureq::Timeout::PerRead))
+    /// Whether what came cannot be read.
+    pub(super) fn garbled(&self) -> bool {
+        matches!(self.cause, Cause::Decode(_) | Cause::Garbage(_))
     }
 
     /// Whether the certificates did not do: they may have been replaced on disk.
@@ -131,7 +130,8 @@ impl Status {
     fn verdict(&self) -> Verdict {
         match self.code {
             410 => Verdict::Expired,
-            401 | 403 => Verdict::Forbidden,
+            401 => Verdict::Unauthorized,
+            403 => Verdict::Forbidden,
             404 => Verdict::Absent,
             // An old version is refused as an internal error by some storages.
             _ if self.reason.as_deref() == Some("Expired") => Verdict::Expired,
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(verdict(503, r#"{"details":null}"#), retry(None));
         assert_eq!(verdict(410, "{}"), Verdict::Expired);
         assert_eq!(verdict(500, r#"{"reason":"Expired"}"#), Verdict::Expired);
-        assert_eq!(verdict(401, ""), Verdict::Forbidden);
+        assert_eq!(verdict(401, ""), Verdict::Unauthorized);
         assert_eq!(verdict(403, ""), Verdict::Forbidden);
         assert_eq!(verdict(404, ""), Verdict::Absent);
     }

@@ -4,7 +4,18 @@
 //! [`watch`] follows one kind, [`usage`] measures nodes, [`types`] are the
 //! narrow shapes that are read. When to do what is the business of `work`.
 
+pub mod calls;
+mod client;
+mod error;
+pub mod quantity;
+pub mod types;
+pub mod usage;
+pub mod watch;
+
 use std::path::PathBuf;
+
+pub use client::Client;
+pub use error::{Error, Verdict};
 
 /// How to find the API server; what is empty or none is looked for.
 #[derive(Clone, Debug, Default)]
