@@ -4,7 +4,15 @@
 //! [`watch`] follows one kind, [`usage`] measures nodes, [`types`] are the
 //! narrow shapes that are read. When to do what is the business of `work`.
 
+mod credentials;
+mod fields;
+mod incluster;
+mod kubeconfig;
+mod target;
+
 use std::path::PathBuf;
+
+pub use target::{Target, TargetError, target};
 
 /// How to find the API server; what is empty or none is looked for.
 #[derive(Clone, Debug, Default)]
