@@ -6,8 +6,13 @@
 
 pub mod calls;
 mod client;
+mod credentials;
 mod error;
+mod fields;
+mod incluster;
+mod kubeconfig;
 pub mod quantity;
+mod target;
 pub mod types;
 pub mod usage;
 pub mod watch;
@@ -16,6 +21,7 @@ use std::path::PathBuf;
 
 pub use client::Client;
 pub use error::{Error, Verdict};
+pub use target::{Target, TargetError, target};
 
 /// How to find the API server; what is empty or none is looked for.
 #[derive(Clone, Debug, Default)]
