@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::chain::Chain;
 use crate::config::Settings;
 use crate::control::diagnose;
-use crate::k8s::{self, Client, Purpose, calls};
+use crate::k8s::{self, Client, calls};
 
 /// What the watches and the measurement need: verb, API group, resource, and what
 /// is missing without it.
@@ -126,7 +126,7 @@ fn kubernetes(report: &mut Report, settings: &Settings) {
         }
     };
     report.fine(&target.describe());
-    let asked = Client::new(Arc::clone(&target), Purpose::Call)
+    let asked = Client::for_calls(Arc::clone(&target))
         .and_then(|client| Ok((calls::version(&client)?, client)));
     let client = match asked {
         Ok((version, client)) => {

@@ -136,7 +136,7 @@ impl Heartbeat {
         };
         let snapshot = self.published.current();
         let facts = self.session.facts(Some(id), AgentStatus::Connected);
-        let heartbeat = report::heartbeat(&snapshot, &facts);
+        let heartbeat = report::heartbeat(&snapshot, id, &facts);
         let answer = self.session.client.heartbeat(id, &heartbeat)?;
         self.acknowledged();
         self.session.adopt(answer.intervals.as_ref());
@@ -222,7 +222,7 @@ impl Heartbeat {
             return;
         };
         let facts = self.session.facts(Some(id), AgentStatus::Stopping);
-        let heartbeat = report::heartbeat(&self.published.current(), &facts);
+        let heartbeat = report::heartbeat(&self.published.current(), id, &facts);
         if let Err(error) = self.farewell.heartbeat(id, &heartbeat) {
             log::info!("no farewell to the control plane: {}", Chain(&error));
         }
