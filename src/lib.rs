@@ -12,7 +12,6 @@ pub mod metrics;
 pub mod process;
 pub mod resolver;
 pub mod secret;
-
 pub mod signals;
 pub mod stop;
 pub mod token;

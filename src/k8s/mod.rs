@@ -4,14 +4,23 @@
 //! [`watch`] follows one kind, [`usage`] measures nodes, [`types`] are the
 //! narrow shapes that are read. When to do what is the business of `work`.
 
+pub mod calls;
+mod client;
 mod credentials;
+mod error;
 mod fields;
 mod incluster;
 mod kubeconfig;
+pub mod quantity;
 mod target;
+pub mod types;
+pub mod usage;
+pub mod watch;
 
 use std::path::PathBuf;
 
+pub use client::Client;
+pub use error::{Error, Verdict};
 pub use target::{Target, TargetError, target};
 
 /// How to find the API server; what is empty or none is looked for.
