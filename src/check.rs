@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::chain::Chain;
-use crate::config::Settings;
+use crate::config::{Key, Settings};
 use crate::control::diagnose;
 use crate::k8s::{self, Client, calls};
 
@@ -81,7 +81,9 @@ impl Report {
 
 fn configuration(report: &mut Report, settings: &Settings) {
     report.group("configuration");
-    report.fine("every setting is valid");
+    for line in effective(settings) {
+        report.fine(&line);
+    }
     for warning in &settings.warnings {
         report.warn(warning, "see pipeops-agent --help");
     }
@@ -104,6 +106,37 @@ fn configuration(report: &mut Report, settings: &Settings) {
             ),
         },
     }
+}
+
+/// What holds, and where it is set.
+fn effective(settings: &Settings) -> [String; 4] {
+    let from = |key| settings.source(key);
+    let listen: Vec<_> = settings.listen.iter().map(ToString::to_string).collect();
+    [
+        format!(
+            "cluster name {} ({})",
+            settings.cluster_name,
+            from(Key::ClusterName)
+        ),
+        format!(
+            "listens on {} (addresses: {}, port: {})",
+            listen.join(", "),
+            from(Key::Listen),
+            from(Key::Port)
+        ),
+        format!(
+            "heartbeat every {} ({}), status every {} ({})",
+            humantime::format_duration(settings.heartbeat_interval),
+            from(Key::HeartbeatInterval),
+            humantime::format_duration(settings.status_interval),
+            from(Key::StatusInterval)
+        ),
+        format!(
+            "log level {} ({})",
+            settings.log_level.as_str().to_ascii_lowercase(),
+            from(Key::LogLevel)
+        ),
+    ]
 }
 
 /// Whether files could be made there, or in the nearest parent that exists.

@@ -197,7 +197,10 @@ impl Server {
                 ));
             }
         };
-        if uri.query().is_some() || host.is_empty() {
+        // A port beyond 65535 is none for the parser.
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let is_port_wrong = uri.port_u16().is_none_or(|port| port == 0) && authority != host;
+        if uri.query().is_some() || host.is_empty() || is_port_wrong {
             return Err(format!("server {text:?} is not https://HOST:PORT[/PREFIX]"));
         }
         let port = uri.port_u16().unwrap_or(port);
