@@ -20,15 +20,35 @@ const RIGHTS: [(&str, &str, &str, &str); 14] = [
     ("list", "", "pods", "pods are not seen"),
     ("watch", "", "pods", "changes of pods are not seen"),
     ("list", "", "namespaces", "namespaces are not seen"),
-    ("watch", "", "namespaces", "changes of namespaces are not seen"),
+    (
+        "watch",
+        "",
+        "namespaces",
+        "changes of namespaces are not seen",
+    ),
     ("list", "apps", "deployments", "deployments are not seen"),
-    ("watch", "apps", "deployments", "changes of deployments are not seen"),
+    (
+        "watch",
+        "apps",
+        "deployments",
+        "changes of deployments are not seen",
+    ),
     ("list", "", "services", "services are not seen"),
     ("watch", "", "services", "changes of services are not seen"),
     ("list", "", "events", "events are not seen"),
     ("watch", "", "events", "new events are not seen"),
-    ("get", "", "namespaces", "the cluster's identity (uid of kube-system) stays unknown"),
-    ("list", "metrics.k8s.io", "nodes", "usage comes from the kubelets, or not at all"),
+    (
+        "get",
+        "",
+        "namespaces",
+        "the cluster's identity (uid of kube-system) stays unknown",
+    ),
+    (
+        "list",
+        "metrics.k8s.io",
+        "nodes",
+        "usage comes from the kubelets, or not at all",
+    ),
 ];
 
 /// Findings in groups, for people; and whether the agent would do its work.
@@ -196,7 +216,10 @@ fn rights(report: &mut Report, client: &Client) {
         }
     }
     if allowed.is_empty() {
-        report.fail("none of the rights is granted", "bind the agent's ClusterRole");
+        report.fail(
+            "none of the rights is granted",
+            "bind the agent's ClusterRole",
+        );
     } else {
         report.fine(&format!("may {}", allowed.join(", ")));
     }

@@ -7,9 +7,7 @@ mod service;
 
 use std::time::SystemTime;
 
-use crate::cluster::{
-    Deployment, Key, Kind, Name, Names, Namespace, NamespacePhase, Row, Uid,
-};
+use crate::cluster::{Deployment, Key, Kind, Name, Names, Namespace, NamespacePhase, Row, Uid};
 use crate::k8s::types::{self, Metadata, Text};
 
 /// Reads one object of that kind.

@@ -11,13 +11,24 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 
 pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
     let (metadata, spec, status) = (&object.metadata, &object.spec, &object.status);
-    let ready = status.conditions.iter().find(|c| &*c.condition_type == "Ready");
+    let ready = status
+        .conditions
+        .iter()
+        .find(|c| &*c.condition_type == "Ready");
     let label = |name: &str| {
         let mut labels = metadata.labels.iter();
-        labels.find(|(own, _)| &***own == name).map(|(_, value)| Name::from(&**value))
+        labels
+            .find(|(own, _)| &***own == name)
+            .map(|(_, value)| Name::from(&**value))
     };
-    let roles = metadata.labels.keys().filter_map(|label| label.strip_prefix(ROLE));
-    let mut roles: Vec<Name> = roles.filter(|role| !role.is_empty()).map(Name::from).collect();
+    let roles = metadata
+        .labels
+        .keys()
+        .filter_map(|label| label.strip_prefix(ROLE));
+    let mut roles: Vec<Name> = roles
+        .filter(|role| !role.is_empty())
+        .map(Name::from)
+        .collect();
     roles.sort();
     Node {
         name: Name::from(&*metadata.name),

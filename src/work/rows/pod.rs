@@ -141,7 +141,9 @@ fn sidecar_restarts(object: &types::Pod<'_>) -> u32 {
     let statuses = object.status.init_container_statuses.iter();
     statuses
         .filter(|container| is_sidecar(object, container))
-        .fold(0, |sum, container| sum.saturating_add(container.restart_count))
+        .fold(0, |sum, container| {
+            sum.saturating_add(container.restart_count)
+        })
 }
 
 fn is_sidecar(object: &types::Pod<'_>, status: &ContainerStatus<'_>) -> bool {

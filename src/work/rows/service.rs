@@ -82,8 +82,14 @@ mod tests {
         assert_eq!(&*pending.external, "<pending>");
         let headless = read(r#"{"type":"ClusterIP","clusterIP":"None"}"#, "{}");
         assert_eq!(headless.cluster_ip.as_deref(), Some("None"));
-        assert_eq!((&*headless.external, &*headless.ports), ("<none>", "<none>"));
-        let named = read(r#"{"type":"ExternalName","externalName":"db.example"}"#, "{}");
+        assert_eq!(
+            (&*headless.external, &*headless.ports),
+            ("<none>", "<none>")
+        );
+        let named = read(
+            r#"{"type":"ExternalName","externalName":"db.example"}"#,
+            "{}",
+        );
         assert_eq!(&*named.external, "db.example");
         assert_eq!(named.cluster_ip, None);
     }
