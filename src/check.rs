@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::chain::Chain;
 use crate::config::{Key, Settings};
 use crate::control::diagnose;
-use crate::k8s::{self, Client, Purpose, calls};
+use crate::k8s::{self, Client, calls};
 
 /// What the watches and the measurement need: verb, API group, resource, and what
 /// is missing without it.
@@ -20,15 +20,35 @@ const RIGHTS: [(&str, &str, &str, &str); 14] = [
     ("list", "", "pods", "pods are not seen"),
     ("watch", "", "pods", "changes of pods are not seen"),
     ("list", "", "namespaces", "namespaces are not seen"),
-    ("watch", "", "namespaces", "changes of namespaces are not seen"),
+    (
+        "watch",
+        "",
+        "namespaces",
+        "changes of namespaces are not seen",
+    ),
     ("list", "apps", "deployments", "deployments are not seen"),
-    ("watch", "apps", "deployments", "changes of deployments are not seen"),
+    (
+        "watch",
+        "apps",
+        "deployments",
+        "changes of deployments are not seen",
+    ),
     ("list", "", "services", "services are not seen"),
     ("watch", "", "services", "changes of services are not seen"),
     ("list", "", "events", "events are not seen"),
     ("watch", "", "events", "new events are not seen"),
-    ("get", "", "namespaces", "the cluster's identity (uid of kube-system) stays unknown"),
-    ("list", "metrics.k8s.io", "nodes", "usage comes from the kubelets, or not at all"),
+    (
+        "get",
+        "",
+        "namespaces",
+        "the cluster's identity (uid of kube-system) stays unknown",
+    ),
+    (
+        "list",
+        "metrics.k8s.io",
+        "nodes",
+        "usage comes from the kubelets, or not at all",
+    ),
 ];
 
 /// Findings in groups, for people; and whether the agent would do its work.
@@ -159,7 +179,7 @@ fn kubernetes(report: &mut Report, settings: &Settings) {
         }
     };
     report.fine(&target.describe());
-    let asked = Client::new(Arc::clone(&target), Purpose::Call)
+    let asked = Client::for_calls(Arc::clone(&target))
         .and_then(|client| Ok((calls::version(&client)?, client)));
     let client = match asked {
         Ok((version, client)) => {
@@ -196,7 +216,10 @@ fn rights(report: &mut Report, client: &Client) {
         }
     }
     if allowed.is_empty() {
-        report.fail("none of the rights is granted", "bind the agent's ClusterRole");
+        report.fail(
+            "none of the rights is granted",
+            "bind the agent's ClusterRole",
+        );
     } else {
         report.fine(&format!("may {}", allowed.join(", ")));
     }

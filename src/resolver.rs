@@ -45,11 +45,7 @@ struct Known {
 }
 
 /// The addresses of a host, found within `limit`.
-pub fn lookup(
-    host: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<Vec<SocketAddr>, LookupFailed> {
+pub fn lookup(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, LookupFailed> {
     let failed = |source| LookupFailed {
         host: host.to_owned(),
         source,

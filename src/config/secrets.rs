@@ -40,9 +40,7 @@ pub(super) fn read(
         {
             from_file(layer, &path, &file, environment)
         }
-        _ => layer
-            .take(keys.text, value::secret)
-            .map(TokenSource::Fixed),
+        _ => layer.take(keys.text, value::secret).map(TokenSource::Fixed),
     }
 }
 

@@ -21,11 +21,11 @@ mod tls;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::token::TokenSource;
 pub use client::Client;
 pub use error::{Call, Error, Mistake, Verdict};
 pub use intervals::Intervals;
 pub use link::{Alert, Link, Recovery, View};
-pub use crate::token::TokenSource;
 
 /// How to reach the control plane.
 #[derive(Clone)]

@@ -187,11 +187,7 @@ impl std::error::Error for Error {
 pub(super) fn one_line(text: &str) -> String {
     const LONGEST: usize = 300;
     let printable = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim()
-        .chars()
-        .map(printable)
-        .take(LONGEST)
-        .collect()
+    text.trim().chars().map(printable).take(LONGEST).collect()
 }
 
 #[cfg(test)]

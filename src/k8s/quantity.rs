@@ -97,7 +97,18 @@ mod tests {
     #[test]
     fn what_is_no_quantity_has_no_value() {
         for text in [
-            "", ".", "-1", "+1", "1KB", "Gi", "1.2.3", "1e99", "1e", "x", "99999999Ei", "1 Gi",
+            "",
+            ".",
+            "-1",
+            "+1",
+            "1KB",
+            "Gi",
+            "1.2.3",
+            "1e99",
+            "1e",
+            "x",
+            "99999999Ei",
+            "1 Gi",
         ] {
             assert_eq!(units(text), None, "{text}");
         }

@@ -22,7 +22,9 @@ pub(super) enum Line<'a> {
         version: Cow<'a, str>,
     },
     /// All up to that version has been told.
-    Bookmark { version: Cow<'a, str> },
+    Bookmark {
+        version: Cow<'a, str>,
+    },
     Failed(Status),
     /// Of a type that does not exist yet.
     Unknown,
@@ -89,9 +91,13 @@ mod tests {
             assert_eq!((object.get().len(), &*version), (67, "7"));
         }
         let deleted = line("DELETED");
-        assert!(matches!(parse(deleted.as_bytes()), Ok(Line::Deleted { version, .. }) if version == "7"));
+        assert!(
+            matches!(parse(deleted.as_bytes()), Ok(Line::Deleted { version, .. }) if version == "7")
+        );
         let bookmark = line("BOOKMARK");
-        assert!(matches!(parse(bookmark.as_bytes()), Ok(Line::Bookmark { version }) if version == "7"));
+        assert!(
+            matches!(parse(bookmark.as_bytes()), Ok(Line::Bookmark { version }) if version == "7")
+        );
         let later = line("SUPERSEDED");
         assert!(matches!(parse(later.as_bytes()), Ok(Line::Unknown)));
     }
@@ -102,7 +108,10 @@ mod tests {
         let Ok(Line::Failed(status)) = parse(text) else {
             panic!("an error is one");
         };
-        assert_eq!((status.code, status.reason.as_deref()), (410, Some("Expired")));
+        assert_eq!(
+            (status.code, status.reason.as_deref()),
+            (410, Some("Expired"))
+        );
     }
 
     #[test]
