@@ -219,3 +219,121 @@ impl fmt::Debug for Pem {
         write!(f, "Pem({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn given(text: &str) -> Pem {
+        Pem::decode("the field".to_owned(), &STANDARD.encode(text)).unwrap()
+    }
+
+    fn pair() -> (String, String) {
+        let pair = rcgen::generate_simple_self_signed(["agent".to_owned()]).unwrap();
+        (pair.cert.pem(), pair.signing_key.serialize_pem())
+    }
+
+    /// What is wrong when this is the authority, or certificate and key.
+    fn wrong(trust: &str, identity: Option<(&str, &str)>) -> String {
+        let identity = identity.map(|(certificate, key)| Identity {
+            certificate: given(certificate),
+            key: given(key),
+        });
+        tls(&Trust::Authority(given(trust)), identity.as_ref())
+            .map(|_| "nothing".to_owned())
+            .unwrap_or_else(|problem| problem)
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_told_and_not_quoted() {
+        let (certificate, key) = pair();
+        let one_line = key.replace('\n', " ");
+        let broken = "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n";
+        let table = [
+            ("", "the field holds no PEM certificate"),
+            (&key, "the field holds no PEM certificate"),
+            (&one_line, "the field is not valid PEM"),
+            (broken, "the field has an unusable certificate (no. 1): "),
+            (&certificate, "nothing"),
+        ];
+        for (text, expected) in table {
+            let problem = wrong(text, None);
+            assert!(problem.starts_with(expected), "{problem}");
+            assert!(!problem.contains("BEGIN PRIVATE"), "{problem}");
+            assert!(!problem.contains("aHVudGVyMg"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_has_its_own_key() {
+        let ((certificate, key), (_, other)) = (pair(), pair());
+        let sealed = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let cut = &key[..key.len() / 2];
+        let broken = "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n";
+        let table = [
+            (&*certificate, &*key, "nothing"),
+            (
+                &certificate,
+                &other,
+                "the field does not belong to the field",
+            ),
+            (
+                &certificate,
+                &sealed,
+                "the field holds no PEM private key; a key with a passphrase",
+            ),
+            (&certificate, "", "the field holds no PEM private key"),
+            (&certificate, cut, "the field is not valid PEM"),
+            (&certificate, broken, "the field or the field is unusable: "),
+            ("", &key, "the field holds no PEM certificate"),
+            (broken, &key, "the field holds no PEM certificate"),
+        ];
+        for (certificate, secret, expected) in table {
+            let problem = wrong(&pair().0, Some((certificate, secret)));
+            assert!(problem.starts_with(expected), "{problem}");
+            assert!(!problem.contains("aHVudGVyMg"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn base64_may_have_line_ends_and_nothing_else() {
+        let (certificate, _) = pair();
+        let mut folded = STANDARD.encode(&certificate);
+        folded.insert_str(10, "\r\n");
+        let pem = Pem::decode("the field".to_owned(), &folded).unwrap();
+        assert_eq!(*pem.read().unwrap(), certificate.as_bytes());
+        for text in ["a", "aHVudGVyMg", "hunter2!", "aHVudGVy Mg=="] {
+            let problem = Pem::decode("the field".to_owned(), text).unwrap_err();
+            assert!(problem.starts_with("the field is not base64"), "{problem}");
+            assert!(text.len() == 1 || !problem.contains(text), "{problem}");
+        }
+    }
+
+    #[test]
+    fn files_are_read_at_each_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        let trust = Trust::Authority(Pem::File(path.clone()));
+        let problem = tls(&trust, None).unwrap_err();
+        let expected = format!("{} cannot be read: No such file", path.display());
+        assert!(problem.starts_with(&expected), "{problem}");
+        fs::write(&path, pair().0).unwrap();
+        assert!(tls(&trust, None).is_ok());
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let identity = Identity {
+            certificate: given("hunter2"),
+            key: given("hunter2"),
+        };
+        let login = Login::basic("me", "hunter2");
+        let told = format!("{identity:?} {login:?}");
+        assert_eq!(
+            told,
+            "Identity { certificate: Pem(the field), key: Pem(the field) } Basic([secret])"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::InCluster;
 use super::credentials::{Login, Pem, Trust};
-use super::target::{Server, Target};
+use super::target::{Server, Target, bracketed};
 use crate::token::{Token, TokenSource};
 
 /// A name of Kubernetes has at most 253 characters.
@@ -16,13 +16,8 @@ const LIMIT: u64 = 1024;
 /// The way from inside a pod. Token and certificates are files that rotate.
 pub(super) fn target(pod: &InCluster) -> Result<Target, String> {
     let host = pod.host.trim_matches(['[', ']']);
-    let authority = if host.contains(':') {
-        format!("[{host}]:{}", pod.port)
-    } else {
-        format!("{host}:{}", pod.port)
-    };
     Ok(Target {
-        server: Server::parse(&format!("https://{authority}"), None)?,
+        server: Server::parse(&format!("https://{}:{}", bracketed(host), pod.port), None)?,
         origin: "in cluster".to_owned(),
         namespace: namespace(&pod.folder).unwrap_or_default(),
         trust: Trust::Authority(Pem::File(pod.folder.join("ca.crt"))),

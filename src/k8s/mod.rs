@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod incluster;
 mod kubeconfig;
+mod names;
 pub mod quantity;
 mod target;
 pub mod types;
