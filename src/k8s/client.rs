@@ -15,7 +15,6 @@ use ureq::{Agent, Body};
 
 use super::Target;
 use super::error::{Cause, Error, Status};
-use crate::resolver::Names;
 use crate::secret::Secret;
 
 /// Refusals are short; the rest of a long one is of no use.
@@ -243,7 +242,7 @@ fn agent(target: &Target, silence: Duration) -> Result<Agent, Error> {
     Ok(Agent::with_parts(
         config(tls, silence),
         DefaultConnector::default(),
-        Names::default(),
+        target.names(),
     ))
 }
 
