@@ -172,3 +172,145 @@ fn first_of(one: &str, other: &str) -> String {
 fn small(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Pod {
+        row(&serde_json::from_str(text).unwrap(), &mut Names::new())
+    }
+
+    fn columns(pod: &Pod) -> (String, &str, u32) {
+        (pod.readiness(), &pod.status, pod.restarts)
+    }
+
+    #[test]
+    fn a_running_pod_is_read() {
+        let pod = read(
+            r#"{"metadata":{"name":"web-1","namespace":"shop","ownerReferences":[
+                  {"kind":"Node","name":"n"},{"kind":"ReplicaSet","name":"web","controller":true}]},
+                "spec":{"nodeName":"edge-1","containers":[
+                  {"name":"a","resources":{"requests":{"cpu":"250m","memory":"64Mi"}}},
+                  {"name":"b","resources":{"requests":{"cpu":1}}}],
+                  "initContainers":[{"name":"i","resources":{"requests":{"cpu":"9"}}},
+                    {"name":"s","restartPolicy":"Always","resources":{"requests":{"cpu":"1m"}}}]},
+                "status":{"phase":"Running","podIP":"10.42.0.7",
+                  "conditions":[{"type":"Ready","status":"True"},{"type":"Initialized","status":"True"}],
+                  "initContainerStatuses":[
+                    {"name":"i","restartCount":5,"state":{"terminated":{"exitCode":0,"reason":"Completed"}}},
+                    {"name":"s","ready":true,"started":true,"restartCount":2,"state":{"running":{}}}],
+                  "containerStatuses":[
+                    {"name":"a","ready":true,"restartCount":1,"state":{"running":{"startedAt":"x"}}},
+                    {"name":"b","ready":true,"restartCount":0,"state":{"running":{}}}]}}"#,
+        );
+        assert_eq!(columns(&pod), ("3/3".to_owned(), "Running", 3));
+        assert!(pod.ready);
+        assert_eq!(pod.controller(), Some(("ReplicaSet", "web")));
+        assert_eq!(pod.node.as_deref(), Some("edge-1"));
+        assert_eq!(pod.ip, "10.42.0.7".parse().ok());
+        let wanted = Requests {
+            cpu_millis: 1_251,
+            memory_bytes: 64 << 20,
+        };
+        assert_eq!(pod.requests, wanted);
+    }
+
+    /// One container and one init container; `status` as the server has it.
+    fn status_of(deleted: bool, status: &str) -> String {
+        let deleted = if deleted {
+            r#","deletionTimestamp":"2024-05-01T10:00:00Z""#
+        } else {
+            ""
+        };
+        let text = format!(
+            r#"{{"metadata":{{"name":"a"{deleted}}},
+                "spec":{{"containers":[{{"name":"c"}}],"initContainers":[{{"name":"i"}}]}},
+                "status":{{{status}}}}}"#
+        );
+        read(&text).status.to_string()
+    }
+
+    #[test]
+    fn init_containers_show_how_far_they_are() {
+        let init = |state: &str| {
+            let statuses = format!(r#""initContainerStatuses":[{{"name":"i","state":{state}}}]"#);
+            status_of(false, &format!(r#""phase":"Pending",{statuses}"#))
+        };
+        assert_eq!(init(r#"{"running":{}}"#), "Init:0/1");
+        assert_eq!(init("{}"), "Init:0/1");
+        assert_eq!(
+            init(r#"{"waiting":{"reason":"PodInitializing"}}"#),
+            "Init:0/1"
+        );
+        assert_eq!(
+            init(r#"{"waiting":{"reason":"ImagePullBackOff"}}"#),
+            "Init:ImagePullBackOff"
+        );
+        assert_eq!(
+            init(r#"{"terminated":{"exitCode":2,"reason":"Error"}}"#),
+            "Init:Error"
+        );
+        assert_eq!(init(r#"{"terminated":{"exitCode":2}}"#), "Init:ExitCode:2");
+        assert_eq!(
+            init(r#"{"terminated":{"exitCode":2,"signal":9}}"#),
+            "Init:Signal:9"
+        );
+        assert_eq!(init(r#"{"terminated":{"exitCode":0}}"#), "Pending");
+    }
+
+    #[test]
+    fn containers_show_what_holds_them_up() {
+        let run = |state: &str| {
+            let statuses = format!(r#""containerStatuses":[{{"name":"c","state":{state}}}]"#);
+            status_of(false, &format!(r#""phase":"Running",{statuses}"#))
+        };
+        assert_eq!(
+            run(r#"{"waiting":{"reason":"CrashLoopBackOff"}}"#),
+            "CrashLoopBackOff"
+        );
+        assert_eq!(run(r#"{"waiting":{}}"#), "Running");
+        assert_eq!(
+            run(r#"{"terminated":{"exitCode":1,"reason":"OOMKilled"}}"#),
+            "OOMKilled"
+        );
+        assert_eq!(
+            run(r#"{"terminated":{"exitCode":137,"signal":9}}"#),
+            "Signal:9"
+        );
+        assert_eq!(run(r#"{"terminated":{"exitCode":3}}"#), "ExitCode:3");
+    }
+
+    #[test]
+    fn one_of_two_containers_done_is_not_the_end() {
+        let both = |ready: &str| {
+            let text = format!(
+                r#"{{"metadata":{{"name":"a"}},"spec":{{"containers":[{{"name":"c"}},{{"name":"d"}}]}},
+                  "status":{{"phase":"Running","conditions":[{{"type":"Ready","status":"{ready}"}}],
+                  "containerStatuses":[
+                    {{"name":"c","state":{{"terminated":{{"exitCode":0,"reason":"Completed"}}}}}},
+                    {{"name":"d","ready":true,"state":{{"running":{{}}}}}}]}}}}"#
+            );
+            read(&text).status.to_string()
+        };
+        assert_eq!(both("True"), "Running");
+        assert_eq!(both("False"), "NotReady");
+    }
+
+    #[test]
+    fn what_stands_above_the_containers_wins() {
+        assert_eq!(
+            status_of(false, r#""phase":"Failed","reason":"Evicted""#),
+            "Evicted"
+        );
+        assert_eq!(status_of(true, r#""phase":"Running""#), "Terminating");
+        assert_eq!(
+            status_of(true, r#""phase":"Running","reason":"NodeLost""#),
+            "Unknown"
+        );
+        assert_eq!(status_of(true, r#""phase":"Succeeded""#), "Succeeded");
+        let gated = r#""phase":"Pending",
+            "conditions":[{"type":"PodScheduled","status":"False","reason":"SchedulingGated"}]"#;
+        assert_eq!(status_of(false, gated), "SchedulingGated");
+    }
+}
