@@ -50,7 +50,8 @@ const ENDING: &str = "
 
 A kubeconfig that is wrong ends the search, because the next may be of another cluster. Client certificates, tokens, token files and
 passwords are understood. `exec` and `auth-provider` plugins, `proxy-url` and impersonation (`as`) are refused, as is plain `http` to
-anything but a loopback address. Certificates and tokens in files are read again when they change.
+anything but a loopback address. Token files are read again each minute and when a token is refused, certificate files when the API
+server is no longer trusted.
 
 ## Secrets
 
