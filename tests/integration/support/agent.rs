@@ -59,7 +59,9 @@ impl Agent {
         };
         let line = agent.wait_log("listening on ");
         let address = line.rsplit(' ').next().unwrap_or_default();
-        agent.address = address.parse().unwrap_or_else(|_| panic!("no address: {line}"));
+        agent.address = address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address: {line}"));
         agent
     }
 
@@ -190,7 +192,10 @@ impl Log {
     fn wait_end(&self) -> String {
         let mut lines = self.lock();
         while !lines.1 {
-            lines = self.grown.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            lines = self
+                .grown
+                .wait(lines)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         lines.0.join("\n")
     }
