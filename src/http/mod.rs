@@ -6,9 +6,17 @@
 //! strictly: a request that two readers could frame differently is refused.
 //! Why this is not `tiny_http`: `docs/adr/0002-http-front.md`.
 
+mod chunked;
+mod date;
+mod framing;
 mod front;
+mod head;
+mod refusal;
+mod render;
 mod request;
 mod response;
+mod scan;
+mod status;
 
 use std::net::SocketAddr;
 use std::time::Duration;
