@@ -28,9 +28,25 @@ impl Frame {
     }
 }
 
-/// The head, and the body that follows it.
+/// The answer, or the 500 that stands for one that cannot be sent.
+pub(super) fn sound(response: Response) -> Response {
+    let fault = if !(200..600).contains(&response.status) {
+        "a status that is not final"
+    } else if !response
+        .headers
+        .iter()
+        .all(|(name, value)| is_field(name, value))
+    {
+        "a field that is not one line"
+    } else {
+        return response;
+    };
+    log::error!("an answer was replaced by a 500: the handler made {fault}");
+    Response::problem(500, status::phrase(500), "the answer could not be sent")
+}
+
+/// The head of a sound answer, and the body that follows it.
 pub(super) fn render(response: Response, frame: Frame, date: &str) -> (Vec<u8>, Body) {
-    let response = sound(response);
     let mut head = Vec::with_capacity(320);
     write_head(&mut head, &response, frame, date);
     let body = if frame.without_body || is_bodiless(response.status) {
@@ -85,23 +101,6 @@ fn is_bodiless(status: u16) -> bool {
     matches!(status, 204 | 304)
 }
 
-/// The answer, or the 500 that stands for one that cannot be sent.
-fn sound(response: Response) -> Response {
-    let fault = if !(200..600).contains(&response.status) {
-        "a status that is not final"
-    } else if !response
-        .headers
-        .iter()
-        .all(|(name, value)| is_field(name, value))
-    {
-        "a field that is not one line"
-    } else {
-        return response;
-    };
-    log::error!("an answer was replaced by a 500: the handler made {fault}");
-    Response::problem(500, status::phrase(500), "the answer could not be sent")
-}
-
 fn is_field(name: &str, value: &str) -> bool {
     let inside = |byte: u8| byte == b'\t' || !byte.is_ascii_control();
     !name.is_empty() && name.bytes().all(is_token_byte) && value.bytes().all(inside)
@@ -114,7 +113,7 @@ mod tests {
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn text(response: Response, method: Method, close: bool) -> String {
-        let (mut head, body) = render(response, Frame::of(method, close), DATE);
+        let (mut head, body) = render(sound(response), Frame::of(method, close), DATE);
         head.extend_from_slice(body.as_bytes());
         String::from_utf8(head).unwrap()
     }
