@@ -71,4 +71,4 @@ cni_bin() {
 }
 
 # Its bytes become the one image that pods run, which holds no libraries.
-static_busybox() { ldd "$(command -v busybox)" 2>&1 | grep -q 'not a dynamic executable'; }
+static_busybox() { ! ldd "$(command -v busybox)" >/dev/null 2>&1; }
