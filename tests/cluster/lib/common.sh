@@ -39,7 +39,7 @@ wait_for() { # SECONDS WHAT COMMAND...
 	local end=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || die "$what: not in time; the logs are in $CLUSTER_DIR/logs"
+		[ "$SECONDS" -lt "$end" ] || die "$what: not in time; the logs are in $CLUSTER_DIR/logs"
 		sleep 0.1
 	done
 }

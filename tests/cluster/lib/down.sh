@@ -35,6 +35,11 @@ kill_all() {
 
 remove_network() {
 	[ ! -e "/run/netns/$CLUSTER_NETNS" ] || ip netns del "$CLUSTER_NETNS"
+	# What ip itself leaves behind once it has made a first namespace.
+	if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then
+		umount -q /run/netns || :
+		rmdir /run/netns 2>/dev/null || :
+	fi
 	local link
 	link=$(cat "$CLUSTER_DIR/link" 2>/dev/null) || return 0
 	# The kernel removes the link with the namespace, a little later.

@@ -7,7 +7,6 @@ image_references="localhost/pause:1 docker.io/library/busybox:1 docker.io/librar
 import_base_images() {
 	[ ! -e "$CLUSTER_DIR/images-imported" ] || return 0
 	make_image "$CLUSTER_DIR/image"
-	wait_for 30 "containerd" in_node ctr version
 	tar -C "$CLUSTER_DIR/image" -cf - . | import -
 	rm -rf "$CLUSTER_DIR/image"
 	touch "$CLUSTER_DIR/images-imported"

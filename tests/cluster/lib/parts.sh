@@ -7,8 +7,11 @@ node_parts="containerd kubelet proxy"
 all_parts="$control_parts $node_parts metrics-server kwok"
 
 start() { # PART
-	case " $all_parts " in *" $1 "*) ;; *) die "no part named $1; there are: $all_parts" ;; esac
 	alive "$1" || "start_${1//-/_}"
+}
+
+must_be_part() { # NAME
+	case " $all_parts " in *" ${1:-none} "*) ;; *) die "no part ${1:-named}; there are: $all_parts" ;; esac
 }
 
 start_etcd() {
@@ -79,7 +82,25 @@ start_kwok() {
 		--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --node-ip=127.0.0.1 --server-address=127.0.0.1:10247
 }
 
-api_answers() { kubectl get --raw=/readyz; }
+wait_ready() { # PART
+	wait_for 60 "$1" ready "$1"
+}
+
+ready() { # PART
+	case $1 in
+	etcd) healthy http://127.0.0.1:2379/health ;;
+	apiserver) kubectl get --raw=/readyz ;;
+	controller-manager) healthy https://127.0.0.1:10257/healthz ;;
+	scheduler) healthy https://127.0.0.1:10259/healthz ;;
+	containerd) in_node ctr version ;;
+	kubelet) healthy http://127.0.0.1:10248/healthz ;;
+	proxy) healthy http://127.0.0.1:10249/healthz ;;
+	metrics-server) healthy https://127.0.0.1:4443/livez ;;
+	kwok) healthy http://127.0.0.1:10247/healthz ;;
+	esac
+}
+
+healthy() { in_network curl --silent --insecure --fail --max-time 2 "$1"; } # URL
 
 node_ready() { kubectl wait --for=condition=Ready --timeout=1s "node/$CLUSTER_NODE"; }
 
