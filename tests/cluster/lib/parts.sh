@@ -70,7 +70,7 @@ start_proxy() {
 
 start_metrics_server() {
 	local pki=$CLUSTER_DIR/pki
-	spawn metrics-server network "$(tool metrics-server)" --secure-port=4443 --metric-resolution=10s \
+	spawn metrics-server network "$(tool metrics-server)" --secure-port=4443 --metric-resolution=10s --kubelet-request-timeout=5s \
 		--kubeconfig="$pki/admin.kubeconfig" --authentication-kubeconfig="$pki/admin.kubeconfig" \
 		--authorization-kubeconfig="$pki/admin.kubeconfig" --kubelet-certificate-authority="$pki/ca.crt" \
 		--kubelet-preferred-address-types=InternalIP --node-selector='type!=kwok' \
@@ -83,8 +83,11 @@ start_kwok() {
 }
 
 wait_ready() { # PART
-	wait_for 60 "$1" ready "$1"
+	wait_for 90 "$1" ended_or_ready "$1"
+	alive "$1" || die "$1 ended: $(tail -n 1 "$CLUSTER_DIR/logs/$1.log"), see cluster logs $1"
 }
+
+ended_or_ready() { gone "$1" || ready "$1"; } # PART
 
 ready() { # PART
 	case $1 in
