@@ -2,5 +2,6 @@
 
 mod config;
 mod control;
+mod http;
 mod support;
 mod tidy;
