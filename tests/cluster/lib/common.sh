@@ -1,11 +1,18 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2153 # CLUSTER_HOME is the caller's
 # Names of this cluster's things, and how the script speaks and waits.
 
 CLUSTER_NAME=${CLUSTER_NAME:-dev}
 CLUSTER_DIR=${TMPDIR:-/tmp}/pipeops-cluster-$CLUSTER_NAME
 CLUSTER_NETNS=pipeops-$CLUSTER_NAME
 CLUSTER_CGROUP=pipeops-$CLUSTER_NAME
-CLUSTER_CACHE=${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}
+export CLUSTER_CACHE=${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}
+case $(uname -m) in
+x86_64) CLUSTER_ARCH=amd64 ;;
+aarch64) CLUSTER_ARCH=arm64 ;;
+*) CLUSTER_ARCH= ;;
+esac
+export CLUSTER_ARCH
 
 say() { printf 'cluster %s: %s\n' "$CLUSTER_NAME" "$*" >&2; }
 

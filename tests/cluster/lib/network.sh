@@ -5,7 +5,7 @@
 # host $LINK.1 <-> $LINK.2 namespace. The second is the address of everything in it.
 network_up() {
 	choose_link
-	mkdir -p -m 0700 "$CLUSTER_DIR"
+	[ -d "$CLUSTER_DIR" ] || mkdir -m 0700 "$CLUSTER_DIR"
 	[ -O "$CLUSTER_DIR" ] || die "$CLUSTER_DIR belongs to somebody else"
 	mkdir -p "$CLUSTER_DIR"/{pids,logs,pki,config}
 	echo "$CLUSTER_LINK" >"$CLUSTER_DIR/link"
