@@ -30,6 +30,8 @@ impossible() {
 check_names() {
 	[[ $CLUSTER_NAME =~ ^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$ ]] ||
 		die "CLUSTER_NAME must be up to 32 of a-z, 0-9 and -"
+	[[ ${CLUSTER_LINK:-1.2.3} =~ ^([0-9]{1,3}\.){2}[0-9]{1,3}$ ]] ||
+		die "CLUSTER_LINK must be three numbers, such as 198.18.57"
 	# The node hides these folders from itself: see node_namespace.
 	case $CLUSTER_DIR in /run/* | /var/run/* | /var/lib/* | /var/log/*)
 		CLUSTER_DIR=/tmp/pipeops-cluster-$CLUSTER_NAME
