@@ -15,12 +15,10 @@ use crate::control::{self, Link};
 use crate::group::{Group, Outcome};
 use crate::health::{Beat, Beats};
 use crate::http::Front;
-use crate::k8s::{self, Purpose};
+use crate::k8s;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
-use crate::work::{
-    Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, TURN, resource,
-};
+use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, TURN, resource};
 use crate::{process, version};
 
 /// Virtual; a thread costs the pages it touches.
@@ -110,12 +108,8 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(
-        settings: &Settings,
-        target: Arc<k8s::Target>,
-        started: Instant,
-    ) -> Result<Self, Error> {
-        let calls = k8s::Client::new(Arc::clone(&target), Purpose::Call).map_err(mistaken)?;
+    fn new(settings: &Settings, target: Arc<k8s::Target>, started: Instant) -> Result<Self, Error> {
+        let calls = k8s::Client::for_calls(Arc::clone(&target)).map_err(mistaken)?;
         let (updates, receiver) = bounded(UPDATES);
         let mut state = State::new(fastrand::u64(..));
         let (publisher, published) = publication(state.snapshot());
@@ -130,6 +124,10 @@ impl Agent {
             updates,
             watches: Vec::new(),
             identity: Identity {
+                agent_name: rustix::system::uname()
+                    .nodename()
+                    .to_string_lossy()
+                    .into_owned(),
                 cluster_name: settings.cluster_name.clone(),
                 control_plane_url: control.map(|control| control.url).unwrap_or_default(),
                 started,
@@ -172,17 +170,14 @@ impl Agent {
     }
 
     fn watch(&mut self, kind: Kind) -> Result<(), Error> {
+        let limits = k8s::watch::Limits::default();
         let client =
-            k8s::Client::new(Arc::clone(&self.target), Purpose::Watch).map_err(mistaken)?;
+            k8s::Client::for_watch(Arc::clone(&self.target), limits.silence).map_err(mistaken)?;
         let stats = Arc::new(k8s::watch::Stats::default());
         self.watches.push((kind, Arc::clone(&stats)));
         let mut feed = Feed::new(kind, self.updates.clone(), Arc::clone(&stats));
-        let limits = k8s::watch::Limits::default();
-        let mut watcher = k8s::watch::Watcher::new(client.clone(), resource(kind), stats, limits);
-        let body = move |stop: &Stop, beat: &Beat| {
-            watcher.run(stop, beat, &mut feed);
-            Ok(())
-        };
+        let watcher = k8s::watch::Watcher::new(client.clone(), resource(kind), stats, limits);
+        let body = move |stop: &Stop, beat: &Beat| watcher.run(stop, beat, &mut feed);
         self.add(thread_name(kind), SILENCE, body, move || client.shutdown());
         Ok(())
     }
@@ -246,7 +241,7 @@ impl Agent {
             started: self.identity.started,
             state_kept: self.state_kept,
         };
-        let api = Arc::new(Api::new(sources, settings.api_token.as_ref()));
+        let api = Arc::new(Api::new(sources, settings.api_token.clone()));
         front
             .add_to(&mut self.group, api, &self.beats)
             .map_err(failed)

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::chain::Chain;
-use crate::config::Settings;
+use crate::config::{Key, Settings};
 use crate::control::diagnose;
-use crate::k8s::{self, Client, Purpose, calls};
+use crate::k8s::{self, Client, calls};
 
 /// What the watches and the measurement need: verb, API group, resource, and what
 /// is missing without it.
@@ -20,15 +20,35 @@ const RIGHTS: [(&str, &str, &str, &str); 14] = [
     ("list", "", "pods", "pods are not seen"),
     ("watch", "", "pods", "changes of pods are not seen"),
     ("list", "", "namespaces", "namespaces are not seen"),
-    ("watch", "", "namespaces", "changes of namespaces are not seen"),
+    (
+        "watch",
+        "",
+        "namespaces",
+        "changes of namespaces are not seen",
+    ),
     ("list", "apps", "deployments", "deployments are not seen"),
-    ("watch", "apps", "deployments", "changes of deployments are not seen"),
+    (
+        "watch",
+        "apps",
+        "deployments",
+        "changes of deployments are not seen",
+    ),
     ("list", "", "services", "services are not seen"),
     ("watch", "", "services", "changes of services are not seen"),
     ("list", "", "events", "events are not seen"),
     ("watch", "", "events", "new events are not seen"),
-    ("get", "", "namespaces", "the cluster's identity (uid of kube-system) stays unknown"),
-    ("list", "metrics.k8s.io", "nodes", "usage comes from the kubelets, or not at all"),
+    (
+        "get",
+        "",
+        "namespaces",
+        "the cluster's identity (uid of kube-system) stays unknown",
+    ),
+    (
+        "list",
+        "metrics.k8s.io",
+        "nodes",
+        "usage comes from the kubelets, or not at all",
+    ),
 ];
 
 /// Findings in groups, for people; and whether the agent would do its work.
@@ -81,7 +101,9 @@ impl Report {
 
 fn configuration(report: &mut Report, settings: &Settings) {
     report.group("configuration");
-    report.fine("every setting is valid");
+    for line in effective(settings) {
+        report.fine(&line);
+    }
     for warning in &settings.warnings {
         report.warn(warning, "see pipeops-agent --help");
     }
@@ -106,6 +128,37 @@ fn configuration(report: &mut Report, settings: &Settings) {
     }
 }
 
+/// What holds, and where it is set.
+fn effective(settings: &Settings) -> [String; 4] {
+    let from = |key| settings.source(key);
+    let listen: Vec<_> = settings.listen.iter().map(ToString::to_string).collect();
+    [
+        format!(
+            "cluster name {} ({})",
+            settings.cluster_name,
+            from(Key::ClusterName)
+        ),
+        format!(
+            "listens on {} (addresses: {}, port: {})",
+            listen.join(", "),
+            from(Key::Listen),
+            from(Key::Port)
+        ),
+        format!(
+            "heartbeat every {} ({}), status every {} ({})",
+            humantime::format_duration(settings.heartbeat_interval),
+            from(Key::HeartbeatInterval),
+            humantime::format_duration(settings.status_interval),
+            from(Key::StatusInterval)
+        ),
+        format!(
+            "log level {} ({})",
+            settings.log_level.as_str().to_ascii_lowercase(),
+            from(Key::LogLevel)
+        ),
+    ]
+}
+
 /// Whether files could be made there, or in the nearest parent that exists.
 fn writable(folder: &Path) -> Result<(), rustix::io::Errno> {
     let existing = folder
@@ -126,7 +179,7 @@ fn kubernetes(report: &mut Report, settings: &Settings) {
         }
     };
     report.fine(&target.describe());
-    let asked = Client::new(Arc::clone(&target), Purpose::Call)
+    let asked = Client::for_calls(Arc::clone(&target))
         .and_then(|client| Ok((calls::version(&client)?, client)));
     let client = match asked {
         Ok((version, client)) => {
@@ -163,7 +216,10 @@ fn rights(report: &mut Report, client: &Client) {
         }
     }
     if allowed.is_empty() {
-        report.fail("none of the rights is granted", "bind the agent's ClusterRole");
+        report.fail(
+            "none of the rights is granted",
+            "bind the agent's ClusterRole",
+        );
     } else {
         report.fine(&format!("may {}", allowed.join(", ")));
     }

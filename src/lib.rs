@@ -10,9 +10,11 @@ pub mod group;
 pub mod health;
 pub mod metrics;
 pub mod process;
+pub mod resolver;
 pub mod secret;
 pub mod signals;
 pub mod stop;
+pub mod token;
 pub mod version;
 pub mod yaml;
 

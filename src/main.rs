@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use pipeops_agent::chain::Chain;
-use pipeops_agent::config::{self, Invocation, Settings};
+use pipeops_agent::config::{self, Environment, Invocation, Settings};
 use pipeops_agent::signals::Signals;
 use pipeops_agent::{agent, check, group, logger, version};
 
@@ -13,7 +13,8 @@ const CONFIGURATION: u8 = 64;
 const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    match config::load() {
+    let arguments = std::env::args_os().skip(1);
+    match config::load(arguments, &Environment::of_process()) {
         Ok(Invocation::Help) => print(&config::help()),
         Ok(Invocation::Version) => print(&version::text()),
         Ok(Invocation::Check(settings)) => {

@@ -19,6 +19,19 @@ pub struct Usage {
     pub open_files: Option<u64>,
 }
 
+/// Lets this process have as many open files as it may: the usual soft limit is
+/// for programs that use `select`.
+pub fn raise_open_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
+        log::warn!("the limit of open files stays low: {error}");
+    }
+}
+
 /// Reads the figures of this process now.
 pub fn usage() -> Usage {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

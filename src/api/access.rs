@@ -1,22 +1,25 @@
 //! Who may ask, and in which form.
 
+use std::time::Instant;
+
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use crate::secret::Secret;
+use crate::token::{Token, TokenSource};
 
-/// The API token, kept as a keyed hash: comparing hashes under a key drawn at the
-/// start tells an attacker nothing by its time.
+/// The API token. Hashes are compared, under a key drawn at the start: the time
+/// that takes tells an attacker nothing.
 pub(super) struct Access(Option<Expected>);
 
 struct Expected {
+    /// Read again each minute where it is in a file.
+    token: Token,
     key: hmac::Key,
-    tag: hmac::Tag,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// No token is configured: nobody may ask.
+    /// No token is configured, or its file never could be read: nobody may ask.
     NoToken,
     /// The request has none.
     Missing,
@@ -24,13 +27,12 @@ pub(super) enum Refusal {
 }
 
 impl Access {
-    pub(super) fn new(token: Option<&Secret>) -> Self {
-        let expected = token.and_then(|token| {
+    pub(super) fn new(token: Option<TokenSource>) -> Self {
+        Self(token.and_then(|source| {
             let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-            let tag = hmac::sign(&key, token.expose().as_bytes());
-            Some(Expected { key, tag })
-        });
-        Self(expected)
+            let token = Token::new(source);
+            Some(Expected { token, key })
+        }))
     }
 
     /// Judges the value of `Authorization` (RFC 6750, section 2.1).
@@ -41,8 +43,10 @@ impl Access {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or(Refusal::Missing)?;
-        hmac::verify(&expected.key, token.as_bytes(), expected.tag.as_ref())
-            .map_err(|_| Refusal::Wrong)
+        let current = expected.token.current(Instant::now());
+        let current = current.map_err(|_| Refusal::NoToken)?;
+        let tag = hmac::sign(&expected.key, current.expose().as_bytes());
+        hmac::verify(&expected.key, token.as_bytes(), tag.as_ref()).map_err(|_| Refusal::Wrong)
     }
 }
 
@@ -68,10 +72,11 @@ pub(super) fn takes_json(accept: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     #[test]
     fn only_the_token_opens() {
-        let access = Access::new(Some(&Secret::new("t0ken")));
+        let access = Access::new(Some(TokenSource::Fixed(Secret::new("t0ken"))));
         assert_eq!(access.check(Some("Bearer t0ken")), Ok(()));
         assert_eq!(access.check(Some("bearer  t0ken ")), Ok(()));
         assert_eq!(access.check(None), Err(Refusal::Missing));

@@ -1,11 +1,12 @@
 //! Whether the process is alive, and how it is in detail.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
 use super::view::{self, ControlPlaneView, KindView};
 use super::{Sources, json};
+use crate::control::proto;
 use crate::http::Response;
 use crate::{process, report};
 
@@ -47,7 +48,7 @@ struct Stuck {
 #[derive(Serialize)]
 pub(super) struct Detailed {
     /// Of the cluster, as far as it is seen: healthy, degraded or unknown.
-    status: &'static str,
+    status: proto::Health,
     reasons: Vec<String>,
     kubernetes: KubernetesHealth,
     /// Absent in a standalone agent.
@@ -94,10 +95,10 @@ impl From<process::Usage> for Memory {
 pub(super) fn detailed(sources: &Sources) -> Detailed {
     let snapshot = sources.published.current();
     let now = Instant::now();
-    let health = report::health(&snapshot);
+    let health = report::health(&snapshot, SystemTime::now());
     let usage = process::usage();
     Detailed {
-        status: health.status.as_str(),
+        status: health.state,
         reasons: health.reasons,
         kubernetes: KubernetesHealth {
             server: sources.kubernetes.description.clone(),

@@ -23,7 +23,7 @@ use crate::control::{self, Link};
 use crate::health::Beats;
 use crate::http::{self, Handler, Method, Request, Response};
 use crate::k8s;
-use crate::secret::Secret;
+use crate::token::TokenSource;
 use crate::{report, version};
 
 use access::{Access, Refusal};
@@ -65,7 +65,7 @@ pub struct Api {
 
 impl Api {
     /// Without a token the routes below `/api` are closed.
-    pub fn new(sources: Sources, token: Option<&Secret>) -> Self {
+    pub fn new(sources: Sources, token: Option<TokenSource>) -> Self {
         Self {
             access: Access::new(token),
             connectivity: Connectivity::default(),

@@ -148,7 +148,13 @@ mod tests {
     fn a_start_is_not_ready_and_says_what_is_missing() {
         let readiness = judge(&State::new(1).snapshot(), None);
         assert_eq!(readiness.status, "not ready");
-        assert!(readiness.checks.kubernetes.detail.starts_with("not listed yet: nodes"));
+        assert!(
+            readiness
+                .checks
+                .kubernetes
+                .detail
+                .starts_with("not listed yet: nodes")
+        );
         assert!(readiness.checks.control_plane.ok);
     }
 
@@ -156,11 +162,22 @@ mod tests {
     fn forbidden_kinds_are_told_and_do_not_count() {
         let message = "no".to_owned();
         let forbidden = Availability::Forbidden { since: 2, message };
-        let some = judge(&state(&CURRENT, Some((Kind::Event, forbidden.clone()))), None);
+        let some = judge(
+            &state(&CURRENT, Some((Kind::Event, forbidden.clone()))),
+            None,
+        );
         assert!(some.checks.kubernetes.ok);
-        assert!(some.checks.kubernetes.detail.ends_with("; forbidden: events"));
+        assert!(
+            some.checks
+                .kubernetes
+                .detail
+                .ends_with("; forbidden: events")
+        );
         let all = judge(&state(&forbidden, None), None);
-        assert_eq!(all.checks.kubernetes, fails("every kind is forbidden: no".to_owned()));
+        assert_eq!(
+            all.checks.kubernetes,
+            fails("every kind is forbidden: no".to_owned())
+        );
     }
 
     #[test]
@@ -190,11 +207,20 @@ mod tests {
             ..View::default()
         };
         let never = judge(&snapshot, Some(view(None, 1)));
-        assert_eq!(never.checks.control_plane, fails("never connected: refused".to_owned()));
+        assert_eq!(
+            never.checks.control_plane,
+            fails("never connected: refused".to_owned())
+        );
         let hiccup = judge(&snapshot, Some(view(Some(Instant::now()), 1)));
         assert!(hiccup.ready);
-        assert_eq!(hiccup.checks.control_plane.detail, "beat 3 acknowledged 0 s ago");
+        assert_eq!(
+            hiccup.checks.control_plane.detail,
+            "beat 3 acknowledged 0 s ago"
+        );
         let outage = judge(&snapshot, Some(view(Some(Instant::now()), 2)));
-        assert_eq!(outage.checks.control_plane, fails("2 beats missed: refused".to_owned()));
+        assert_eq!(
+            outage.checks.control_plane,
+            fails("2 beats missed: refused".to_owned())
+        );
     }
 }

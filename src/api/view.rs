@@ -77,7 +77,8 @@ pub(super) fn kinds(kubernetes: &Kubernetes, snapshot: &Snapshot, now: Instant) 
 
 fn kind_view(kind: Kind, stats: &Stats, snapshot: &Snapshot, now: Instant) -> KindView {
     let availability = snapshot.availability(kind);
-    let unix = |seconds: u32| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds.into());
+    let unix =
+        |seconds: u32| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds.into());
     KindView {
         kind: kind.plural(),
         availability: availability.as_str(),

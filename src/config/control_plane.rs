@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use super::environment::Environment;
 use super::layers::Layer;
 use super::mistake::Fault;
-use super::secrets::{self, Keys, SecretSource};
+use super::secrets::{self, Keys};
 use super::table::Key;
 use super::value;
 use crate::secret::Secret;
+use crate::token::TokenSource;
 
 const API_URL: &str = "https://api.pipeops.io";
 
@@ -22,7 +23,7 @@ const TOKEN: Keys = Keys {
 #[derive(Debug)]
 pub struct ControlPlane {
     pub url: String,
-    pub token: SecretSource,
+    pub token: TokenSource,
     /// Trusted instead of the built-in roots.
     pub ca_file: Option<PathBuf>,
     pub plain_http_allowed: bool,

@@ -12,6 +12,7 @@ mod file;
 mod help;
 mod layers;
 mod mistake;
+mod options;
 mod secrets;
 mod settings;
 mod table;
@@ -24,7 +25,6 @@ pub use environment::Environment;
 pub use help::help;
 pub use layers::Source;
 pub use mistake::{Mistake, Mistakes};
-pub use secrets::SecretSource;
 pub use settings::{InCluster, Kubernetes, Settings};
 pub use table::{Fallback, Group, Key, Kind, SETTINGS, Setting};
 
@@ -83,6 +83,7 @@ mod tests {
 
     use super::*;
     use crate::logger::Format;
+    use crate::token::TokenSource;
 
     fn read(line: &str, variables: &[(&str, &str)]) -> Result<Invocation, Mistakes> {
         load(
@@ -174,7 +175,7 @@ mod tests {
         let settings = settings("", &variables);
         let control_plane = settings.control_plane.as_ref().unwrap();
         assert_eq!(control_plane.url, "https://api.pipeops.io");
-        let SecretSource::Fixed(token) = &control_plane.token else {
+        let TokenSource::Fixed(token) = &control_plane.token else {
             panic!("{:?}", control_plane.token);
         };
         assert_eq!(token.expose(), "t0ken");
@@ -197,9 +198,9 @@ mod tests {
         let path = file(&folder, "token", " t0ken\n");
         let settings = settings(&format!("--api-token-file {path} --token-file -"), &[]);
         let token = settings.control_plane.unwrap().token;
-        assert!(matches!(&token, SecretSource::Fixed(token) if token.expose() == "from-stdin"));
+        assert!(matches!(&token, TokenSource::Fixed(token) if token.expose() == "from-stdin"));
         let api_token = settings.api_token.unwrap();
-        assert!(matches!(&api_token, SecretSource::File(file) if *file == Path::new(&path)));
+        assert!(matches!(&api_token, TokenSource::File(file) if *file == Path::new(&path)));
     }
 
     #[test]
@@ -210,13 +211,13 @@ mod tests {
         let by_flag = settings(&format!("--token-file {path}"), &variable);
         assert!(matches!(
             by_flag.control_plane.unwrap().token,
-            SecretSource::File(_)
+            TokenSource::File(_)
         ));
         let config = file(&folder, "a.yaml", &format!("token_file: {path}\n"));
         let by_variable = settings(&format!("--config {config}"), &variable);
         assert!(matches!(
             by_variable.control_plane.unwrap().token,
-            SecretSource::Fixed(_)
+            TokenSource::Fixed(_)
         ));
         let both = [
             ("PIPEOPS_TOKEN", "hunter2"),

@@ -9,15 +9,7 @@ use super::layers::{Layer, Source};
 use super::mistake::quoted;
 use super::table::Key;
 use super::value;
-use crate::secret::Secret;
-
-/// Where a token is.
-#[derive(Debug, Clone)]
-pub enum SecretSource {
-    Fixed(Secret),
-    /// Held a token when the agent started; to be read again when it may have changed.
-    File(PathBuf),
-}
+use crate::token::TokenSource;
 
 /// The two settings of one token.
 #[derive(Clone, Copy)]
@@ -32,7 +24,7 @@ pub(super) fn read(
     layer: &mut Layer,
     keys: Keys,
     environment: &Environment,
-) -> Option<SecretSource> {
+) -> Option<TokenSource> {
     let text = layer.given(keys.text).map(|(_, source)| source);
     let file = layer
         .given(keys.file)
@@ -48,9 +40,7 @@ pub(super) fn read(
         {
             from_file(layer, &path, &file, environment)
         }
-        _ => layer
-            .take(keys.text, value::secret)
-            .map(SecretSource::Fixed),
+        _ => layer.take(keys.text, value::secret).map(TokenSource::Fixed),
     }
 }
 
@@ -59,7 +49,7 @@ fn from_file(
     path: &str,
     source: &Source,
     environment: &Environment,
-) -> Option<SecretSource> {
+) -> Option<TokenSource> {
     let is_stdin = path == "-";
     let text = if is_stdin {
         (environment.stdin)()
@@ -72,8 +62,8 @@ fn from_file(
         quoted(path)
     };
     let problem = match text.map(|text| value::secret(&text)) {
-        Ok(Ok(secret)) if is_stdin => return Some(SecretSource::Fixed(secret)),
-        Ok(Ok(_)) => return Some(SecretSource::File(PathBuf::from(path))),
+        Ok(Ok(secret)) if is_stdin => return Some(TokenSource::Fixed(secret)),
+        Ok(Ok(_)) => return Some(TokenSource::File(PathBuf::from(path))),
         Ok(Err(fault)) => format!("{name} {}", fault.problem),
         Err(error) => format!("cannot read {name}: {error}"),
     };

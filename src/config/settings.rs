@@ -11,10 +11,11 @@ use super::control_plane::{self, ControlPlane};
 use super::environment::Environment;
 use super::layers::{Layer, Source};
 use super::mistake::Mistake;
-use super::secrets::{self, Keys, SecretSource};
+use super::secrets::{self, Keys};
 use super::table::Key;
 use super::value;
 use crate::logger;
+use crate::token::TokenSource;
 
 const STATE_DIR: &str = "/var/lib/pipeops-agent";
 
@@ -31,7 +32,7 @@ pub struct Settings {
     pub kubernetes: Kubernetes,
     pub listen: Vec<SocketAddr>,
     /// None: the API under `/api` stays closed.
-    pub api_token: Option<SecretSource>,
+    pub api_token: Option<TokenSource>,
     /// None: nothing is kept across restarts.
     pub state_dir: Option<PathBuf>,
     pub log_level: LevelFilter,

@@ -17,12 +17,12 @@ use super::address::Address;
 use super::error::{Cause, Failure, Peer};
 use super::proto::{Answer, Heartbeat, Registered, Registration, Status};
 use super::proxy::Proxy;
-use super::resolver::Names;
 use super::tls::Roots;
-use super::token::Token;
 use super::{Call, Error, Mistake, Options, date};
 use crate::metrics::Histogram;
+use crate::resolver::Names;
 use crate::secret::Secret;
+use crate::token::Token;
 
 /// Answers are small; more is not from a control plane.
 const ANSWER_LIMIT: u64 = 64 * 1024;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::diagnose::{self, Explanation};
-use super::token::Unreadable;
+use crate::token::Unreadable;
 
 /// A call that did not succeed.
 #[derive(Debug)]

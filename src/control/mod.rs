@@ -15,19 +15,17 @@ mod intervals;
 mod link;
 pub mod proto;
 mod proxy;
-mod resolver;
 pub mod store;
 mod tls;
-mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::token::TokenSource;
 pub use client::Client;
 pub use error::{Call, Error, Mistake, Verdict};
 pub use intervals::Intervals;
 pub use link::{Alert, Link, Recovery, View};
-pub use token::TokenSource;
 
 /// How to reach the control plane.
 #[derive(Clone)]

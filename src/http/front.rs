@@ -5,14 +5,38 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use crossbeam_channel::bounded;
+
+use super::connection::Rules;
+use super::connections::Connections;
+use super::date::Clock;
+use super::poll::{Parts, Poller};
+use super::wake::Wake;
+use super::worker::Worker;
 use super::{Handler, Options, Stats};
 use crate::group::Group;
 use crate::health::Beats;
+
+/// Requests that wait for a worker; one more gets 503.
+const QUEUE: usize = 64;
+/// Bytes of bodies and answers that slow peers may make the front hold, unless one
+/// body may be longer.
+const HELD: usize = 16 << 20;
+/// The poll thread's stack; virtual, a thread costs the pages it touches.
+const STACK: usize = 128 * 1024;
+/// A worker's: a handler may speak TLS.
+const WORKER_STACK: usize = 256 * 1024;
+/// Threads are named by what lives as long as the process.
+const WORKERS: [&str; 16] = [
+    "http-1", "http-2", "http-3", "http-4", "http-5", "http-6", "http-7", "http-8", "http-9",
+    "http-10", "http-11", "http-12", "http-13", "http-14", "http-15", "http-16",
+];
 
 /// Bound and listening; requests are answered once its threads run.
 #[derive(Debug)]
 pub struct Front {
     listeners: Vec<TcpListener>,
+    options: Options,
     stats: Arc<Stats>,
 }
 
@@ -22,6 +46,7 @@ impl Front {
         let listeners = options.listen.iter().map(|&address| bind(address));
         Ok(Front {
             listeners: listeners.collect::<Result<_, _>>()?,
+            options,
             stats: Arc::default(),
         })
     }
@@ -39,10 +64,46 @@ impl Front {
     /// Adds the actors "http" (poll thread) and "http-1" to "http-N" (workers).
     pub fn add_to(
         self,
-        _group: &mut Group,
-        _handler: Arc<dyn Handler>,
-        _beats: &Beats,
+        group: &mut Group,
+        handler: Arc<dyn Handler>,
+        beats: &Beats,
     ) -> Result<(), Error> {
+        let limits = self.options.limits;
+        let names = WORKERS.iter().take(self.options.workers.max(1));
+        let wake = Arc::new(Wake::new().map_err(|errno| Error::Poll(errno.into()))?);
+        let (jobs, queue) = bounded(QUEUE);
+        let (done, finished) = bounded(QUEUE + WORKERS.len());
+        for name in names {
+            let worker = Worker {
+                handler: Arc::clone(&handler),
+                jobs: queue.clone(),
+                done: done.clone(),
+                wake: Arc::clone(&wake),
+                stats: self.stats(),
+                beat: beats.register(name, limits.turn + limits.handler),
+                turn: limits.turn,
+                clock: Clock::default(),
+            };
+            // It ends when the poll thread does, after what is queued.
+            group.add(name, WORKER_STACK, move || worker.run(), || {});
+        }
+        let rules = Rules {
+            body_limit: self.options.body_limit,
+            held: HELD.max(self.options.body_limit.saturating_mul(2)),
+            limits,
+        };
+        let poller = Poller::new(Parts {
+            connections: Connections::new(rules, jobs, self.stats()),
+            listeners: self.listeners,
+            most: self.options.connections.max(1),
+            limits,
+            done: finished,
+            wake: Arc::clone(&wake),
+            stats: self.stats,
+            beat: beats.register("http", limits.turn * 2),
+        });
+        let poller = poller.map_err(Error::Poll)?;
+        group.add("http", STACK, move || poller.run(), move || wake.stop());
         Ok(())
     }
 }

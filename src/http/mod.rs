@@ -6,9 +6,25 @@
 //! strictly: a request that two readers could frame differently is refused.
 //! Why this is not `tiny_http`: `docs/adr/0002-http-front.md`.
 
+mod accept;
+mod answer;
+mod chunked;
+mod connection;
+mod connections;
+mod date;
+mod framing;
 mod front;
+mod head;
+mod poll;
+mod refusal;
+mod render;
 mod request;
 mod response;
+mod scan;
+mod status;
+mod table;
+mod wake;
+mod worker;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -132,3 +148,6 @@ impl Stats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

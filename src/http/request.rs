@@ -64,7 +64,6 @@ pub struct Request {
     pub headers: Headers,
     pub body: Vec<u8>,
     pub peer: SocketAddr,
-    pub(super) version: Version,
 }
 
 /// The minor version of HTTP/1.
@@ -85,7 +84,6 @@ impl Request {
             headers: Headers::default(),
             body: Vec::new(),
             peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
-            version: Version::Http11,
         }
     }
 
@@ -121,15 +119,22 @@ pub struct Headers {
 
 /// Where a name and its value lie in the text.
 #[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) name: (usize, usize),
-    pub(super) value: (usize, usize),
+struct Field {
+    name: (usize, usize),
+    value: (usize, usize),
 }
 
 impl Headers {
-    /// Fields that lie in `text`.
-    pub(super) fn of(text: Vec<u8>, fields: Vec<Field>) -> Headers {
-        Headers { text, fields }
+    /// Copies what was parsed; `size` is about what the copy takes.
+    pub(super) fn of(size: usize, fields: &[httparse::Header]) -> Headers {
+        let mut headers = Headers {
+            text: Vec::with_capacity(size),
+            fields: Vec::with_capacity(fields.len()),
+        };
+        for field in fields {
+            headers.push(field.name.as_bytes(), field.value);
+        }
+        headers
     }
 
     /// The first field of that name, in any case; None when there is none or when
@@ -148,7 +153,7 @@ impl Headers {
     }
 
     /// Every field as sent.
-    pub(super) fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let part = |(start, end): (usize, usize)| self.text.get(start..end).unwrap_or_default();
         self.fields
             .iter()

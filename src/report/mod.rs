@@ -46,5 +46,8 @@ pub struct Facts<'a> {
     pub capabilities: &'a [&'a str],
 }
 
+/// What this version lets a control plane do.
+pub const CAPABILITIES: &[&str] = &["heartbeat", "status"];
+
 #[cfg(test)]
 mod fixture;

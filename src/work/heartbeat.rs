@@ -96,7 +96,11 @@ impl Heartbeat {
             Ok(()) => {
                 let interval = self.session.intervals().heartbeat;
                 let wait = jitter(interval, fastrand::f64());
-                if self.registered { wait } else { wait.min(Duration::from_secs(5)) }
+                if self.registered {
+                    wait
+                } else {
+                    wait.min(Duration::from_secs(5))
+                }
             }
             Err(error) => self.failed(&error),
         }
@@ -136,7 +140,7 @@ impl Heartbeat {
         };
         let snapshot = self.published.current();
         let facts = self.session.facts(Some(id), AgentStatus::Connected);
-        let heartbeat = report::heartbeat(&snapshot, &facts);
+        let heartbeat = report::heartbeat(&snapshot, id, &facts);
         let answer = self.session.client.heartbeat(id, &heartbeat)?;
         self.acknowledged();
         self.session.adopt(answer.intervals.as_ref());
@@ -145,7 +149,10 @@ impl Heartbeat {
 
     fn acknowledged(&mut self) {
         let first = !self.session.link.view().ever_connected;
-        let recovery = self.session.link.acknowledged(Instant::now(), SystemTime::now());
+        let recovery = self
+            .session
+            .link
+            .acknowledged(Instant::now(), SystemTime::now());
         self.backoff.succeeded(Instant::now());
         self.told = None;
         if let Some(recovery) = recovery {
@@ -176,7 +183,11 @@ impl Heartbeat {
         }
         log::debug!("control plane: {}", Chain(error));
         if let Some(alert) = alert {
-            let what = if alert.ever_connected { "lost" } else { "never reached" };
+            let what = if alert.ever_connected {
+                "lost"
+            } else {
+                "never reached"
+            };
             log::error!(
                 "alert: the control plane is {what}: {} beats missed in {} s: {}",
                 alert.missed,
@@ -222,7 +233,7 @@ impl Heartbeat {
             return;
         };
         let facts = self.session.facts(Some(id), AgentStatus::Stopping);
-        let heartbeat = report::heartbeat(&self.published.current(), &facts);
+        let heartbeat = report::heartbeat(&self.published.current(), id, &facts);
         if let Err(error) = self.farewell.heartbeat(id, &heartbeat) {
             log::info!("no farewell to the control plane: {}", Chain(&error));
         }

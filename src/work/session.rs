@@ -1,15 +1,21 @@
 //! What the two loops that speak to the control plane share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use crate::control::proto::{AgentStatus, WantedIntervals};
+use crate::control::proto::{AgentStatus, ProxyStatus, WantedIntervals};
 use crate::control::{Client, Intervals, Link};
-use crate::report::Facts;
+use crate::report::{CAPABILITIES, Facts};
+
+/// There is no setting for labels yet.
+static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 
 /// Who the agent says it is.
 #[derive(Clone, Debug)]
 pub struct Identity {
+    /// Of this machine or pod.
+    pub agent_name: String,
     pub cluster_name: String,
     /// Where the agent believes it speaks to.
     pub control_plane_url: String,
@@ -67,13 +73,17 @@ impl Session {
     /// What a report says besides the cluster's state.
     pub(super) fn facts<'a>(&'a self, id: Option<&'a str>, status: AgentStatus) -> Facts<'a> {
         Facts {
-            agent_id: id,
-            cluster_name: &self.identity.cluster_name,
-            control_plane_url: &self.identity.control_plane_url,
-            version: crate::version::VERSION,
-            status,
             now: SystemTime::now(),
             uptime: self.identity.started.elapsed(),
+            agent_id: id,
+            agent_name: &self.identity.agent_name,
+            cluster_name: &self.identity.cluster_name,
+            version: crate::version::VERSION,
+            labels: &NO_LABELS,
+            control_plane_url: &self.identity.control_plane_url,
+            status,
+            proxy_status: ProxyStatus::Disabled,
+            capabilities: CAPABILITIES,
         }
     }
 }

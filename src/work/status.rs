@@ -57,7 +57,10 @@ impl Status {
         let interval = self.session.intervals().status;
         self.next = Instant::now() + jitter(interval, fastrand::f64());
         let view = self.session.link.view();
-        let Some(id) = view.agent_id.filter(|_| view.ever_connected && view.missed == 0) else {
+        let Some(id) = view
+            .agent_id
+            .filter(|_| view.ever_connected && view.missed == 0)
+        else {
             return;
         };
         let snapshot = self.published.current();
@@ -77,10 +80,16 @@ impl Status {
     fn failed(&mut self, error: &crate::control::Error) {
         let explanation = error.explanation();
         if let crate::control::Verdict::Retry { after: Some(after) } = error.verdict() {
-            self.next = self.next.max(Instant::now() + after.min(Duration::from_secs(3600)));
+            self.next = self
+                .next
+                .max(Instant::now() + after.min(Duration::from_secs(3600)));
         }
         if self.told.as_deref() != Some(&explanation.text) {
-            log::warn!("status not accepted: {}; {}", explanation.text, explanation.hint);
+            log::warn!(
+                "status not accepted: {}; {}",
+                explanation.text,
+                explanation.hint
+            );
             self.told = Some(explanation.text);
         }
     }

@@ -9,9 +9,7 @@ use super::keep::seconds;
 use super::rest;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
-use crate::cluster::{
-    Name, NodeUsage, Published, ServerFacts, Update, Usage, UsageSource,
-};
+use crate::cluster::{Name, NodeUsage, Published, ServerFacts, Update, Usage, UsageSource};
 use crate::group::Outcome;
 use crate::health::Beat;
 use crate::k8s::{self, Client, calls, usage};

@@ -2,4 +2,5 @@
 
 mod config;
 mod control;
+mod support;
 mod tidy;

@@ -12,7 +12,8 @@ use super::{Hop, tls, transport};
 use crate::chain::Chain;
 use crate::control::address::authority;
 use crate::control::client::{Client, Way};
-use crate::control::{Error, Options, resolver};
+use crate::control::{Error, Options};
+use crate::resolver;
 
 /// Of each stage; at most five follow each other.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use ureq::Timeout;
 use super::{Explanation, NOT_A_CONTROL_PLANE, Stage, skew, tls};
 use crate::chain::Chain;
 use crate::control::error::{Failure, Peer};
-use crate::control::resolver::LookupFailed;
+use crate::resolver::LookupFailed;
 
 pub(super) fn explain(error: &ureq::Error, failure: &Failure) -> Explanation {
     let peer = &*failure.peer;

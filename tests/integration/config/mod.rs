@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDEN=1` writes both anew.
 
 mod page;
+mod program;
 
 use std::env;
 use std::fs;

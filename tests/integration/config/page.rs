@@ -41,6 +41,18 @@ const ENDING: &str = "
 - **NAME** of cluster and agent: 1 to 63 letters, digits, `-`, `_` or `.`, starting with a letter or digit.
 - Text in the file that YAML would take for a number or for true or false needs quotes.
 
+## Finding Kubernetes
+
+1. The files of `--kubeconfig` or `KUBECONFIG`, and nothing else when they are given. Missing ones are skipped as long as one exists.
+2. In a pod, its service account.
+3. `~/.kube/config`, if it exists and has something in it.
+4. `/etc/rancher/k3s/k3s.yaml`.
+
+A kubeconfig that is wrong ends the search, because the next may be of another cluster. Client certificates, tokens, token files and
+passwords are understood. `exec` and `auth-provider` plugins, `proxy-url` and impersonation (`as`) are refused, as is plain `http` to
+anything but a loopback address. Token files are read again each minute and when a token is refused, certificate files when the API
+server is no longer trusted.
+
 ## Secrets
 
 A token is given as text (`PIPEOPS_TOKEN`) or as a file that holds it alone (`--token-file`, `PIPEOPS_TOKEN_FILE`); giving both in one
@@ -93,6 +105,7 @@ fn row(setting: &Setting) -> String {
     let default = match setting.default {
         Fallback::Nothing => String::new(),
         Fallback::Value(text) => format!("`{text}`"),
+        Fallback::Words(url) if url.starts_with("https://") => format!("<{url}>"),
         Fallback::Words(text) => text.to_owned(),
     };
     let key = match setting.env {

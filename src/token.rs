@@ -28,14 +28,14 @@ pub enum TokenSource {
 
 /// A source with what was read last.
 #[derive(Debug)]
-pub(super) struct Token {
+pub struct Token {
     source: TokenSource,
     read: Mutex<Option<(Secret, Instant)>>,
 }
 
 /// The token cannot be had.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub struct Unreadable {
     /// None for a token that was given directly.
     path: Option<PathBuf>,
     problem: Problem,
@@ -50,7 +50,7 @@ enum Problem {
 }
 
 impl Token {
-    pub(super) fn new(source: TokenSource) -> Self {
+    pub fn new(source: TokenSource) -> Self {
         Self {
             source,
             read: Mutex::new(None),
@@ -58,7 +58,7 @@ impl Token {
     }
 
     /// The token to use now. A file that cannot be read any more leaves the old one.
-    pub(super) fn current(&self, now: Instant) -> Result<Secret, Unreadable> {
+    pub fn current(&self, now: Instant) -> Result<Secret, Unreadable> {
         let path = match &self.source {
             TokenSource::Fixed(secret) => return checked(secret.clone(), None),
             TokenSource::File(path) => path,
@@ -79,7 +79,7 @@ impl Token {
     }
 
     /// Another token than the refused one, if the file has one by now.
-    pub(super) fn other_than(&self, refused: &Secret, now: Instant) -> Option<Secret> {
+    pub fn other_than(&self, refused: &Secret, now: Instant) -> Option<Secret> {
         let TokenSource::File(path) = &self.source else {
             return None;
         };
@@ -92,7 +92,7 @@ impl Token {
     }
 
     /// For people: where to change it.
-    pub(super) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.source {
             TokenSource::Fixed(_) => "the configured token".to_owned(),
             TokenSource::File(path) => format!("the token in {}", path.display()),

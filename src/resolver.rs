@@ -25,14 +25,14 @@ const STACK: usize = 128 * 1024;
 
 /// Remembers one host: a client speaks to the control plane, or to its proxy.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub struct Names {
     last: Mutex<Option<Known>>,
 }
 
 /// A name that could not be looked up.
 #[derive(Debug)]
-pub(super) struct LookupFailed {
-    pub(super) host: String,
+pub struct LookupFailed {
+    pub host: String,
     source: io::Error,
 }
 
@@ -45,11 +45,7 @@ struct Known {
 }
 
 /// The addresses of a host, found within `limit`.
-pub(super) fn lookup(
-    host: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<Vec<SocketAddr>, LookupFailed> {
+pub fn lookup(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, LookupFailed> {
     let failed = |source| LookupFailed {
         host: host.to_owned(),
         source,

@@ -1,0 +1,267 @@
+//! Sends requests to the API server, one at a time, and judges the answers.
+//!
+//! It never waits and never repeats a request, but once with another token when
+//! the file had one. When to try again is the caller's business.
+
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use ureq::http::{Request, Response, header};
+use ureq::tls::TlsConfig;
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body};
+
+use super::Target;
+use super::error::{Cause, Error, Status};
+use crate::secret::Secret;
+
+/// Refusals are short; the rest of a long one is of no use.
+const REFUSAL: u64 = 64 * 1024;
+/// Largest answer to a single call: more than the store behind the API takes in.
+const ANSWER: usize = 8 << 20;
+const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
+
+/// A way to the API server. Clones share connections and end together.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Arc<Target>,
+    /// Longest silence while an answer is read.
+    silence: Duration,
+    way: Mutex<Way>,
+}
+
+#[derive(Debug)]
+struct Way {
+    agent: Agent,
+    closed: bool,
+}
+
+impl Client {
+    /// For calls that are answered at once. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn for_calls(target: Arc<Target>) -> Result<Self, Error> {
+        Self::new(target, Duration::from_secs(15))
+    }
+
+    /// For one watch, which has connections of its own.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn for_watch(target: Arc<Target>, silence: Duration) -> Result<Self, Error> {
+        Self::new(target, silence)
+    }
+
+    fn new(target: Arc<Target>, silence: Duration) -> Result<Self, Error> {
+        let agent = agent(&target, silence)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                target,
+                silence,
+                way: Mutex::new(Way {
+                    agent,
+                    closed: false,
+                }),
+            }),
+        })
+    }
+
+    /// Ends requests in progress and fails all later ones; any thread may ask.
+    pub fn shutdown(&self) {
+        let mut way = self.way();
+        way.closed = true;
+        way.agent.clone().shutdown();
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.call("GET", path, None)
+    }
+
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
+        self.call("POST", path, Some(body))
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<T, Error> {
+        let response = self.send(method, path, body)?;
+        let mut answer = Vec::new();
+        read(path, response, ANSWER, &mut answer)?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| Error::new(method, path, Cause::Decode(error)))
+    }
+
+    /// A successful answer whose body is still to be read.
+    pub(super) fn open(&self, path: &str) -> Result<Response<Body>, Error> {
+        self.send("GET", path, None)
+    }
+
+    fn send(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Response<Body>, Error> {
+        let outcome = self
+            .authorized(method, path, body)
+            .and_then(judge)
+            .map_err(|cause| Error::new(method, path, cause));
+        if outcome.as_ref().is_err_and(Error::distrusted) {
+            self.renew();
+        }
+        outcome
+    }
+
+    /// Tries with the current token, and once more if the file has another by now.
+    fn authorized(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Response<Body>, Cause> {
+        let target = &self.shared.target;
+        let authorization = target.authorization(Instant::now()).map_err(Cause::Token)?;
+        let first = self.exchange(method, path, body, authorization.as_ref())?;
+        let refused = authorization.filter(|_| first.status() == 401);
+        let other = refused.and_then(|old| target.other_authorization(&old, Instant::now()));
+        match other {
+            Some(other) => self.exchange(method, path, body, Some(&other)),
+            None => Ok(first),
+        }
+    }
+
+    fn exchange(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&[u8]>,
+        authorization: Option<&Secret>,
+    ) -> Result<Response<Body>, Cause> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.shared.target.server()))
+            .header(header::ACCEPT, "application/json");
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization.expose());
+        }
+        let agent = self.way().agent.clone();
+        match body {
+            Some(body) => request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body)
+                .map_err(ureq::Error::Http)
+                .and_then(|request| agent.run(request)),
+            None => request
+                .body(())
+                .map_err(ureq::Error::Http)
+                .and_then(|request| agent.run(request)),
+        }
+        .map_err(Cause::Transport)
+    }
+
+    /// Reads the certificates again for the requests to come. When that fails, the
+    /// old ones stay and the next request says why.
+    fn renew(&self) {
+        let Ok(fresh) = agent(&self.shared.target, self.shared.silence) else {
+            return;
+        };
+        let mut way = self.way();
+        if !way.closed {
+            way.agent = fresh;
+        }
+    }
+
+    fn way(&self) -> std::sync::MutexGuard<'_, Way> {
+        self.shared
+            .way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes into `answer`.
+pub(super) fn read(
+    path: &str,
+    response: Response<Body>,
+    limit: usize,
+    answer: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let failed = |cause| Error::new("GET", path, cause);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    response
+        .into_body()
+        .into_reader()
+        .take(most)
+        .read_to_end(answer)
+        .map_err(|error| failed(Cause::Transport(transport(error))))?;
+    if answer.len() > limit {
+        return Err(failed(Cause::TooLarge { limit }));
+    }
+    Ok(())
+}
+
+/// The client's own error inside an I/O error of its reader.
+pub(super) fn transport(error: std::io::Error) -> ureq::Error {
+    ureq::Error::from(error)
+}
+
+fn judge(response: Response<Body>) -> Result<Response<Body>, Cause> {
+    let code = response.status();
+    if code.is_success() {
+        return Ok(response);
+    }
+    let retry_after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut body = Vec::new();
+    // As much of it as comes: the code alone says enough.
+    let _ = response
+        .into_body()
+        .into_reader()
+        .take(REFUSAL)
+        .read_to_end(&mut body);
+    Err(Cause::Status(Status::of(code.as_u16(), retry_after, &body)))
+}
+
+fn agent(target: &Target, silence: Duration) -> Result<Agent, Error> {
+    let tls = target
+        .tls()
+        .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
+    Ok(Agent::with_parts(
+        config(tls, silence),
+        DefaultConnector::default(),
+        target.names(),
+    ))
+}
+
+fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // A proxy for the outside does not lead to the API server.
+        .proxy(None)
+        .tls_config(tls)
+        .user_agent(USER_AGENT)
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .timeout_recv_response(Some(Duration::from_secs(15)))
+        .timeout_per_read(Some(silence))
+        .timeout_per_write(Some(Duration::from_secs(10)))
+        // The defaults cost ten times the memory.
+        .input_buffer_size(16 * 1024)
+        .output_buffer_size(8 * 1024)
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .build()
+}

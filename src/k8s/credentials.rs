@@ -1,0 +1,339 @@
+//! Whom to trust, and what proves who asks: certificates, keys, tokens.
+//!
+//! Files are read at each use, so that what is rotated on disk is taken by the
+//! next connection. Messages name the place and never quote what stands there.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+use crate::token::{Token, Unreadable};
+
+/// No certificate or key is near that size.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// PEM text in a file, or given directly.
+pub(super) enum Pem {
+    File(PathBuf),
+    Given {
+        /// For messages: which field of which file.
+        place: String,
+        text: Zeroizing<Vec<u8>>,
+    },
+}
+
+/// How the API server proves who it is.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// By a public authority.
+    Public,
+    Authority(Pem),
+    /// Not at all: the operator wants no check.
+    Anything,
+}
+
+/// A client certificate with its key.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) certificate: Pem,
+    pub(super) key: Pem,
+}
+
+/// What goes into the `Authorization` header.
+#[derive(Debug)]
+pub(super) enum Login {
+    Nothing,
+    Bearer(Token),
+    /// The whole value of the header.
+    Basic(Secret),
+}
+
+/// The TLS side of a connection, read afresh.
+pub(super) fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConfig, String> {
+    let builder = match trust {
+        Trust::Public => TlsConfig::builder(),
+        Trust::Authority(pem) => TlsConfig::builder().root_certs(authority(pem)?),
+        Trust::Anything => TlsConfig::builder().disable_verification(true),
+    };
+    let identity = identity.map(Identity::load).transpose()?;
+    Ok(builder.client_cert(identity).build())
+}
+
+impl Pem {
+    /// The text behind base64, as kubeconfig fields named `...-data` hold it.
+    pub(super) fn decode(place: String, base64: &str) -> Result<Pem, String> {
+        // Hand-made files have line ends in it; kubectl skips them, too.
+        let plain: Zeroizing<String> = Zeroizing::new(
+            base64
+                .chars()
+                .filter(|c| !matches!(c, '\n' | '\r'))
+                .collect(),
+        );
+        match STANDARD.decode(plain.as_bytes()) {
+            Ok(text) => Ok(Pem::Given {
+                place,
+                text: Zeroizing::new(text),
+            }),
+            Err(_) => Err(format!(
+                "{place} is not base64; encode the PEM file with base64 -w0"
+            )),
+        }
+    }
+
+    fn read(&self) -> Result<Zeroizing<Vec<u8>>, String> {
+        let path = match self {
+            Pem::Given { text, .. } => return Ok(text.clone()),
+            Pem::File(path) => path,
+        };
+        let mut text = Zeroizing::new(Vec::new());
+        File::open(path)
+            .and_then(|file| file.take(LIMIT).read_to_end(&mut text))
+            .map_err(|error| format!("{self} cannot be read: {error}"))?;
+        Ok(text)
+    }
+
+    /// The reader of PEM may quote a line in its errors, and that line may be a key.
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+        let text = self.read()?;
+        let certificates = CertificateDer::pem_slice_iter(&text)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| format!("{self} is not valid PEM"))?;
+        if certificates.is_empty() {
+            return Err(format!(
+                "{self} holds no PEM certificate (-----BEGIN CERTIFICATE-----)"
+            ));
+        }
+        Ok(certificates)
+    }
+}
+
+/// The certificates that may vouch for the API server.
+fn authority(pem: &Pem) -> Result<RootCerts, String> {
+    let certificates = pem.certificates()?;
+    for (index, certificate) in certificates.iter().enumerate() {
+        RootCertStore::empty()
+            .add(certificate.clone())
+            .map_err(|error| {
+                let number = index + 1;
+                format!("{pem} has an unusable certificate (no. {number}): {error}")
+            })?;
+    }
+    Ok(RootCerts::Specific(Arc::new(owned(&certificates))))
+}
+
+fn owned(certificates: &[CertificateDer<'_>]) -> Vec<Certificate<'static>> {
+    certificates
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect()
+}
+
+impl Identity {
+    /// Checks what the client takes for granted: it panics if the two do not match.
+    fn load(&self) -> Result<ClientCert, String> {
+        let chain = self.certificate.certificates()?;
+        let text = self.key.read()?;
+        let broken = |error| match error {
+            PemError::NoItemsFound => format!(
+                "{} holds no PEM private key; a key with a passphrase is not supported",
+                self.key
+            ),
+            _ => format!("{} is not valid PEM", self.key),
+        };
+        let key = PrivateKeyDer::from_pem_slice(&text).map_err(broken)?;
+        let certificates = owned(&chain);
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(
+            |error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    format!("{} does not belong to {}", self.key, self.certificate)
+                }
+                error => format!("{} or {} is unusable: {error}", self.key, self.certificate),
+            },
+        )?;
+        let key =
+            PrivateKey::from_pem(&text).map_err(|_| format!("{} is not a usable key", self.key))?;
+        Ok(ClientCert::new_with_certs(&certificates, key))
+    }
+}
+
+impl Login {
+    /// HTTP basic authentication (RFC 7617).
+    pub(super) fn basic(user: &str, password: &str) -> Login {
+        let pair = Zeroizing::new(format!("{user}:{password}"));
+        Login::Basic(Secret::new(format!("Basic {}", STANDARD.encode(&*pair))))
+    }
+
+    /// The value of the `Authorization` header.
+    pub(super) fn header(&self, now: Instant) -> Result<Option<Secret>, Unreadable> {
+        match self {
+            Login::Nothing => Ok(None),
+            Login::Bearer(token) => token.current(now).map(|token| Some(bearer(&token))),
+            Login::Basic(header) => Ok(Some(header.clone())),
+        }
+    }
+
+    /// Another value than the refused one, if a token file has another token by now.
+    pub(super) fn other_header(&self, refused: &Secret, now: Instant) -> Option<Secret> {
+        let Login::Bearer(token) = self else {
+            return None;
+        };
+        let refused = refused.expose().strip_prefix(BEARER)?;
+        token
+            .other_than(&Secret::new(refused), now)
+            .map(|token| bearer(&token))
+    }
+}
+
+const BEARER: &str = "Bearer ";
+
+fn bearer(token: &Secret) -> Secret {
+    Secret::new(format!("{BEARER}{}", token.expose()))
+}
+
+/// For messages: where it is.
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pem::File(path) => write!(f, "{}", path.display()),
+            Pem::Given { place, .. } => f.write_str(place),
+        }
+    }
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pem({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn given(text: &str) -> Pem {
+        Pem::decode("the field".to_owned(), &STANDARD.encode(text)).unwrap()
+    }
+
+    fn pair() -> (String, String) {
+        let pair = rcgen::generate_simple_self_signed(["agent".to_owned()]).unwrap();
+        (pair.cert.pem(), pair.signing_key.serialize_pem())
+    }
+
+    /// What is wrong when this is the authority, or certificate and key.
+    fn wrong(trust: &str, identity: Option<(&str, &str)>) -> String {
+        let identity = identity.map(|(certificate, key)| Identity {
+            certificate: given(certificate),
+            key: given(key),
+        });
+        tls(&Trust::Authority(given(trust)), identity.as_ref())
+            .map(|_| "nothing".to_owned())
+            .unwrap_or_else(|problem| problem)
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_told_and_not_quoted() {
+        let (certificate, key) = pair();
+        let one_line = key.replace('\n', " ");
+        let broken = "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n";
+        let table = [
+            ("", "the field holds no PEM certificate"),
+            (&key, "the field holds no PEM certificate"),
+            (&one_line, "the field is not valid PEM"),
+            (broken, "the field has an unusable certificate (no. 1): "),
+            (&certificate, "nothing"),
+        ];
+        for (text, expected) in table {
+            let problem = wrong(text, None);
+            assert!(problem.starts_with(expected), "{problem}");
+            assert!(!problem.contains("BEGIN PRIVATE"), "{problem}");
+            assert!(!problem.contains("aHVudGVyMg"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_has_its_own_key() {
+        let ((certificate, key), (_, other)) = (pair(), pair());
+        let sealed = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let cut = &key[..key.len() / 2];
+        let broken = "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n";
+        let table = [
+            (&*certificate, &*key, "nothing"),
+            (
+                &certificate,
+                &other,
+                "the field does not belong to the field",
+            ),
+            (
+                &certificate,
+                &sealed,
+                "the field holds no PEM private key; a key with a passphrase",
+            ),
+            (&certificate, "", "the field holds no PEM private key"),
+            (&certificate, cut, "the field is not valid PEM"),
+            (&certificate, broken, "the field or the field is unusable: "),
+            ("", &key, "the field holds no PEM certificate"),
+            (broken, &key, "the field holds no PEM certificate"),
+        ];
+        for (certificate, secret, expected) in table {
+            let problem = wrong(&pair().0, Some((certificate, secret)));
+            assert!(problem.starts_with(expected), "{problem}");
+            assert!(!problem.contains("aHVudGVyMg"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn base64_may_have_line_ends_and_nothing_else() {
+        let (certificate, _) = pair();
+        let mut folded = STANDARD.encode(&certificate);
+        folded.insert_str(10, "\r\n");
+        let pem = Pem::decode("the field".to_owned(), &folded).unwrap();
+        assert_eq!(*pem.read().unwrap(), certificate.as_bytes());
+        for text in ["a", "aHVudGVyMg", "hunter2!", "aHVudGVy Mg=="] {
+            let problem = Pem::decode("the field".to_owned(), text).unwrap_err();
+            assert!(problem.starts_with("the field is not base64"), "{problem}");
+            assert!(text.len() == 1 || !problem.contains(text), "{problem}");
+        }
+    }
+
+    #[test]
+    fn files_are_read_at_each_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        let trust = Trust::Authority(Pem::File(path.clone()));
+        let problem = tls(&trust, None).unwrap_err();
+        let expected = format!("{} cannot be read: No such file", path.display());
+        assert!(problem.starts_with(&expected), "{problem}");
+        fs::write(&path, pair().0).unwrap();
+        assert!(tls(&trust, None).is_ok());
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let identity = Identity {
+            certificate: given("hunter2"),
+            key: given("hunter2"),
+        };
+        let login = Login::basic("me", "hunter2");
+        let told = format!("{identity:?} {login:?}");
+        assert_eq!(
+            told,
+            "Identity { certificate: Pem(the field), key: Pem(the field) } Basic([secret])"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Measures what nodes use: by the Metrics API, else by each kubelet's summary
+//! through the API server, else not at all.
+//!
+//! Sources: [resource metrics pipeline](https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-metrics-pipeline/),
+//! [node metrics data](https://kubernetes.io/docs/reference/instrumentation/node-metrics/).
+
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::client::Client;
+use super::error::{Error, Verdict};
+use super::quantity;
+
+/// A source that was missing is tried again after this long.
+const RETRY: Duration = Duration::from_secs(300);
+/// Kubelets are asked one by one: beyond that, a metrics server is needed.
+const KUBELETS: usize = 100;
+
+/// One measurement.
+#[derive(Debug, PartialEq)]
+pub struct Usage {
+    pub source: Source,
+    /// Those that could be measured, in no order.
+    pub nodes: Vec<NodeUsage>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    MetricsApi,
+    KubeletSummary,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct NodeUsage {
+    pub name: String,
+    pub cpu_millis: u64,
+    /// The working set: what cannot be given back under pressure.
+    pub memory_bytes: u64,
+}
+
+/// Measures, and remembers which source there is not.
+#[derive(Debug, Default)]
+pub struct Probe {
+    metrics_missing: Option<Instant>,
+    summary_missing: Option<Instant>,
+}
+
+impl Probe {
+    /// None when there is no source, or none that has figures yet.
+    ///
+    /// # Errors
+    /// The API server does not answer.
+    pub fn fetch(&mut self, client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+        let now = Instant::now();
+        if due(self.metrics_missing, now) {
+            let found = metrics(client);
+            self.metrics_missing = missing(&found, now);
+            if let Some(usage) = found.or_else(absent)? {
+                return Ok(Some(usage));
+            }
+        }
+        if due(self.summary_missing, now) {
+            let found = summaries(client, nodes);
+            self.summary_missing = missing(&found, now);
+            return found.or_else(absent);
+        }
+        Ok(None)
+    }
+}
+
+fn due(missing: Option<Instant>, now: Instant) -> bool {
+    missing.is_none_or(|since| now.saturating_duration_since(since) >= RETRY)
+}
+
+/// Since when the source is known not to be there.
+fn missing(found: &Result<Option<Usage>, Error>, now: Instant) -> Option<Instant> {
+    let verdict = found.as_ref().err()?.verdict();
+    matches!(verdict, Verdict::Absent | Verdict::Forbidden).then_some(now)
+}
+
+/// Failures of one source are no figures; only silence is a failure of the whole.
+fn absent(error: Error) -> Result<Option<Usage>, Error> {
+    match error.verdict() {
+        Verdict::Unreachable | Verdict::Unauthorized => Err(error),
+        Verdict::Retry { .. } | Verdict::Expired | Verdict::Forbidden | Verdict::Absent => {
+            log::debug!("no figures: {error}");
+            Ok(None)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct NodeMetricsList {
+    items: Vec<NodeMetrics>,
+}
+
+#[derive(Deserialize)]
+struct NodeMetrics {
+    metadata: Named,
+    usage: Quantities,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Quantities {
+    cpu: String,
+    memory: String,
+}
+
+fn metrics(client: &Client) -> Result<Option<Usage>, Error> {
+    let list: NodeMetricsList = client.get("/apis/metrics.k8s.io/v1beta1/nodes")?;
+    Ok(some(
+        Source::MetricsApi,
+        list.items.into_iter().filter_map(from_metrics).collect(),
+    ))
+}
+
+fn from_metrics(node: NodeMetrics) -> Option<NodeUsage> {
+    Some(NodeUsage {
+        name: node.metadata.name,
+        cpu_millis: quantity::millis(&node.usage.cpu)?,
+        memory_bytes: quantity::units(&node.usage.memory)?,
+    })
+}
+
+/// What the kubelet says about its node; each part comes with its first sample.
+#[derive(Deserialize)]
+struct Summary {
+    node: NodeStats,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeStats {
+    cpu: Option<CpuStats>,
+    memory: Option<MemoryStats>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CpuStats {
+    usage_nano_cores: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MemoryStats {
+    working_set_bytes: Option<u64>,
+}
+
+fn summaries(client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+    if nodes.len() > KUBELETS {
+        return Ok(None);
+    }
+    let mut measured = Vec::new();
+    for name in nodes {
+        let path = format!("/api/v1/nodes/{name}/proxy/stats/summary?only_cpu_and_memory=true");
+        match client.get::<Summary>(&path) {
+            Ok(summary) => measured.extend(from_summary(name, &summary)),
+            // One node that is down does not hide the others.
+            Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => {
+                log::debug!("no figures of one node: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(some(Source::KubeletSummary, measured))
+}
+
+fn from_summary(name: &str, summary: &Summary) -> Option<NodeUsage> {
+    let nanos = summary.node.cpu.as_ref()?.usage_nano_cores?;
+    Some(NodeUsage {
+        name: name.to_owned(),
+        cpu_millis: nanos.div_ceil(1_000_000),
+        memory_bytes: summary.node.memory.as_ref()?.working_set_bytes?,
+    })
+}
+
+fn some(source: Source, nodes: Vec<NodeUsage>) -> Option<Usage> {
+    (!nodes.is_empty()).then_some(Usage { source, nodes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_and_broken_ones_left_out() {
+        let text = r#"{"items":[
+            {"metadata":{"name":"a"},"usage":{"cpu":"156340001n","memory":"1014872Ki"}},
+            {"metadata":{"name":"b"},"usage":{"cpu":"many","memory":"1"}}]}"#;
+        let list: NodeMetricsList = serde_json::from_str(text).unwrap();
+        let nodes: Vec<_> = list.items.into_iter().filter_map(from_metrics).collect();
+        let a = NodeUsage {
+            name: "a".to_owned(),
+            cpu_millis: 157,
+            memory_bytes: 1_014_872 << 10,
+        };
+        assert_eq!(nodes, [a]);
+    }
+
+    #[test]
+    fn a_kubelet_without_samples_has_no_figures() {
+        let read = |text| from_summary("a", &serde_json::from_str(text).unwrap());
+        let whole = r#"{"node":{"cpu":{"usageNanoCores":5500000},"memory":{"workingSetBytes":7}}}"#;
+        assert_eq!(read(whole).map(|usage| usage.cpu_millis), Some(6));
+        for text in [
+            r#"{"node":{}}"#,
+            r#"{"node":{"cpu":{},"memory":{"workingSetBytes":7}}}"#,
+            r#"{"node":{"cpu":{"usageNanoCores":1}}}"#,
+        ] {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_source_is_tried_again_later() {
+        let now = Instant::now();
+        assert!(due(None, now));
+        assert!(!due(Some(now), now + Duration::from_secs(299)));
+        assert!(due(Some(now), now + Duration::from_secs(300)));
+    }
+}

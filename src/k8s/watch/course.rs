@@ -1,0 +1,243 @@
+//! Where a watch stands and what it does next. Pure: time and chance are arguments.
+
+use std::time::{Duration, Instant};
+
+use super::Limits;
+use crate::backoff::{Backoff, jitter};
+use crate::k8s::error::{Error, Verdict};
+
+/// A list is new enough that one which expired again is no accident.
+const NEW: Duration = Duration::from_secs(10);
+/// A server that asks for more patience is asked again all the same.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+#[derive(Debug)]
+pub(super) struct Course {
+    limits: Limits,
+    backoff: Backoff,
+    /// All up to it is known; none: to be listed.
+    version: Option<String>,
+    listed: Option<Instant>,
+    /// Failures since the last watch was opened.
+    failures: u32,
+    /// Watches that ended in nonsense since the last progress.
+    garbled: u32,
+    told: Told,
+}
+
+/// What was last said about the health of this watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    Live,
+    Lost,
+    Forbidden,
+}
+
+/// What follows a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) wait: Duration,
+    /// Something new to say; never `Live` or `Nothing`.
+    pub(super) tell: Option<Told>,
+}
+
+impl Course {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            backoff: Backoff::new(limits.backoff),
+            version: None,
+            listed: None,
+            failures: 0,
+            garbled: 0,
+            told: Told::Nothing,
+        }
+    }
+
+    /// The version to watch from; none when a list is due.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    pub(super) fn listed(&mut self, version: String, now: Instant) {
+        self.version = Some(version);
+        self.listed = Some(now);
+    }
+
+    /// The watch is open; true when that is news.
+    pub(super) fn opened(&mut self, now: Instant) -> bool {
+        self.failures = 0;
+        self.backoff.succeeded(now);
+        std::mem::replace(&mut self.told, Told::Live) != Told::Live
+    }
+
+    /// All up to `version` has been handed on.
+    pub(super) fn advance(&mut self, version: &str) {
+        self.garbled = 0;
+        let own = self.version.get_or_insert_default();
+        own.clear();
+        own.push_str(version);
+    }
+
+    /// The server ended the watch in order. One that ends before it said anything
+    /// is not asked again at once.
+    pub(super) fn ended(&mut self, spoke: bool, now: Instant, random: f64) -> Duration {
+        if spoke {
+            return Duration::ZERO;
+        }
+        self.backoff.failed(now, random)
+    }
+
+    pub(super) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Judgement {
+        self.failures = self.failures.saturating_add(1);
+        let wait = self.wait(error, now, random);
+        let tell = match error.verdict() {
+            Verdict::Forbidden | Verdict::Absent => Told::Forbidden,
+            // One failure is an everyday event, and cured at once.
+            _ if self.failures > 1 || self.told == Told::Nothing => Told::Lost,
+            _ => return Judgement { wait, tell: None },
+        };
+        let news = std::mem::replace(&mut self.told, tell) != tell;
+        Judgement {
+            wait,
+            tell: news.then_some(tell),
+        }
+    }
+
+    fn wait(&mut self, error: &Error, now: Instant, random: f64) -> Duration {
+        if error.garbled() {
+            self.garbled += 1;
+        }
+        // What cannot be read will not become readable by asking for it again.
+        if error.too_large() || self.garbled > 1 {
+            self.version = None;
+        }
+        match error.verdict() {
+            Verdict::Forbidden | Verdict::Absent => {
+                self.version = None;
+                jitter(self.limits.slow, random)
+            }
+            Verdict::Expired => {
+                self.version = None;
+                let new = |listed| now.saturating_duration_since(listed) < NEW;
+                if !self.listed.is_some_and(new) {
+                    return Duration::ZERO;
+                }
+                self.backoff.failed(now, random)
+            }
+            Verdict::Unreachable | Verdict::Unauthorized => {
+                self.backoff.failed(now, random).min(self.limits.soon)
+            }
+            Verdict::Retry { after } => {
+                let after = after.unwrap_or_default().min(PATIENCE);
+                self.backoff.failed(now, random).max(after)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::error::{Cause, Status};
+
+    fn course() -> Course {
+        let mut course = Course::new(Limits::default());
+        course.listed("7".to_owned(), Instant::now());
+        course.opened(Instant::now());
+        course
+    }
+
+    fn status(code: u16, retry_after: Option<u32>) -> Error {
+        let status = Status::of(code, retry_after, b"");
+        Error::new("GET", "/x", Cause::Status(status))
+    }
+
+    fn unreachable() -> Error {
+        Error::new("GET", "/x", Cause::Transport(ureq::Error::ConnectionFailed))
+    }
+
+    fn fail(course: &mut Course, error: &Error, times: usize) -> Judgement {
+        let now = Instant::now();
+        for _ in 1..times {
+            course.failed(error, now, 1.0);
+        }
+        course.failed(error, now, 1.0)
+    }
+
+    #[test]
+    fn the_version_survives_what_is_not_its_fault() {
+        for (error, seconds) in [
+            (unreachable(), 3),
+            (status(401, None), 3),
+            (status(500, None), 30),
+            (status(429, Some(77)), 77),
+            (status(429, Some(100_000)), 300),
+        ] {
+            let mut course = course();
+            let judgement = fail(&mut course, &error, 9);
+            assert_eq!(judgement.wait, Duration::from_secs(seconds), "{error}");
+            assert_eq!(course.version(), Some("7"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_expired_version_is_listed_at_once_but_not_in_a_circle() {
+        let expired = status(410, None);
+        let mut course = course();
+        let later = Instant::now() + Duration::from_secs(60);
+        assert_eq!(course.failed(&expired, later, 1.0).wait, Duration::ZERO);
+        assert_eq!(course.version(), None);
+        course.listed("9".to_owned(), later);
+        let again = course.failed(&expired, later, 1.0).wait;
+        assert_eq!(again, Duration::from_millis(800));
+    }
+
+    #[test]
+    fn what_is_forbidden_is_told_once_and_asked_for_slowly() {
+        let mut course = course();
+        let first = fail(&mut course, &status(403, None), 1);
+        assert_eq!(first.tell, Some(Told::Forbidden));
+        assert!(first.wait >= Duration::from_secs(60));
+        assert_eq!(course.version(), None);
+        assert_eq!(fail(&mut course, &status(403, None), 1).tell, None);
+        assert!(course.opened(Instant::now()));
+    }
+
+    #[test]
+    fn a_single_failure_is_no_news_unless_nothing_was_ever_there() {
+        let mut known = course();
+        assert_eq!(fail(&mut known, &unreachable(), 1).tell, None);
+        assert_eq!(fail(&mut known, &unreachable(), 1).tell, Some(Told::Lost));
+        assert_eq!(fail(&mut known, &unreachable(), 1).tell, None);
+        assert!(known.opened(Instant::now()));
+        assert!(!known.opened(Instant::now()));
+        let mut fresh = Course::new(Limits::default());
+        assert_eq!(fail(&mut fresh, &unreachable(), 1).tell, Some(Told::Lost));
+    }
+
+    #[test]
+    fn nonsense_is_asked_for_once_more_and_then_listed() {
+        let garbage = Error::new("GET", "/x", Cause::Garbage("?".to_owned()));
+        let mut course = course();
+        fail(&mut course, &garbage, 1);
+        assert_eq!(course.version(), Some("7"));
+        course.advance("8");
+        fail(&mut course, &garbage, 1);
+        assert_eq!(course.version(), Some("8"));
+        fail(&mut course, &garbage, 1);
+        assert_eq!(course.version(), None);
+        let mut course = self::course();
+        let large = Error::new("GET", "/x", Cause::TooLarge { limit: 1 });
+        fail(&mut course, &large, 1);
+        assert_eq!(course.version(), None);
+    }
+
+    #[test]
+    fn a_watch_that_says_nothing_is_not_asked_again_at_once() {
+        let now = Instant::now();
+        assert_eq!(course().ended(true, now, 1.0), Duration::ZERO);
+        assert_eq!(course().ended(false, now, 1.0), Duration::from_millis(800));
+    }
+}

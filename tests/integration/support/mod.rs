@@ -1,0 +1,44 @@
+//! What tests of the built agent share.
+
+#![cfg(test)]
+
+mod agent;
+mod http;
+
+use std::env;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use agent::Agent;
+pub(crate) use http::{Answer, request, request_with};
+
+/// Long enough for a loaded machine; a test that works never waits for it.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Between two looks at something that only shows itself when asked.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The static binary if `PIPEOPS_BIN` names one, else the one that cargo built.
+pub(crate) fn program() -> PathBuf {
+    env::var_os("PIPEOPS_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_pipeops-agent").into(), PathBuf::from)
+}
+
+/// Looks until there is something, or fails saying what was waited for.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    within(SOON, what, &mut look)
+}
+
+/// The same with a limit that is part of what is promised.
+#[track_caller]
+pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < limit, "in {limit:?} not seen: {what}");
+        thread::park_timeout(LOOK);
+    }
+}
