@@ -2,5 +2,6 @@
 
 mod config;
 mod control;
+mod kubernetes;
 mod support;
 mod tidy;
