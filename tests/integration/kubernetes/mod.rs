@@ -32,7 +32,7 @@ impl Rig {
         };
         rig.follows();
         for (kind, _) in KINDS {
-            rig.server.wait_watch(kind);
+            rig.server.wait_watch(kind, 1);
         }
         rig
     }

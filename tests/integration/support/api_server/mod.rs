@@ -208,11 +208,12 @@ impl ApiServer {
         self.shared.store().inject(named(kind), bytes);
     }
 
-    /// Waits until the kind is watched: what happens from now on is heard.
+    /// Waits until that many watches of a kind were opened: what happens from now on
+    /// is heard by the last of them.
     #[track_caller]
-    pub(crate) fn wait_watch(&self, kind: &str) {
-        eventually(&format!("a watch of {kind}"), || {
-            (self.shared.store().watches(kind) > 0).then_some(())
+    pub(crate) fn wait_watch(&self, kind: &str, count: usize) {
+        eventually(&format!("watch {count} of {kind}"), || {
+            (self.shared.store().opened(kind) >= count).then_some(())
         });
     }
 

@@ -59,6 +59,8 @@ struct Objects {
     history: Vec<(u64, Vec<u8>)>,
     oldest: u64,
     watches: Vec<Watch>,
+    /// Watches that were ever opened.
+    opened: usize,
 }
 
 #[derive(Debug)]
@@ -157,10 +159,8 @@ impl Store {
         }
     }
 
-    pub(super) fn watches(&self, kind: &str) -> usize {
-        self.kinds
-            .get(kind)
-            .map_or(0, |objects| objects.watches.len())
+    pub(super) fn opened(&self, kind: &str) -> usize {
+        self.kinds.get(kind).map_or(0, |objects| objects.opened)
     }
 
     pub(super) fn objects(&self, kind: &str) -> Vec<Value> {
@@ -205,6 +205,7 @@ impl Store {
         for (_, line) in objects.history.iter().filter(|(at, _)| *at > version) {
             let _ = lines.send(Message::Bytes(line.clone()));
         }
+        objects.opened += 1;
         objects.watches.push(Watch { lines, bookmarks });
         Some(told)
     }
