@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod lists;
 mod watches;
 
 use std::collections::BTreeSet;
