@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Rig, figure, follows, lives, shown, stored};
+use super::{Rig, figure, follows, lives, shown, stored, unready};
 use crate::support::api_server::{ApiServer, Fault, Gate, KINDS, Op, object, path, status};
-use crate::support::{Agent, eventually, within};
+use crate::support::{Agent, within};
 
 const PODS: &str = "/api/v1/pods";
 
@@ -49,15 +49,7 @@ fn a_server_that_fails_is_named_and_asked_again() {
         server.fault(PODS, Op::Get, Fault::status(code, "InternalError"));
     }
     let agent = agent(&server);
-    let unready = eventually("readiness that names pods", || {
-        let ready = agent.get_open("/ready");
-        ready
-            .body
-            .contains("pods: GET /api/v1/pods failed: status 500")
-            .then_some(ready)
-    });
-    assert_eq!(unready.status, 503);
-    lives(&agent);
+    unready(&agent, "pods: GET /api/v1/pods failed: status 500");
     server.wait_requests(PODS, Op::Get, 3);
     heals(&agent, &server);
 }

@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod access;
 mod lists;
 mod watches;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::api_server::{ApiServer, KINDS, Op, path};
-use crate::support::{Agent, within};
+use crate::support::{Agent, eventually, within};
 
 /// From healing to a right picture.
 const HEALED: Duration = Duration::from_secs(5);
@@ -26,7 +27,10 @@ struct Rig {
 
 impl Rig {
     fn start() -> Self {
-        let server = ApiServer::start();
+        Self::with(ApiServer::start())
+    }
+
+    fn with(server: ApiServer) -> Self {
         let rig = Self {
             agent: Agent::start(&server.kubeconfig(), &[]),
             server,
@@ -68,6 +72,18 @@ fn follows(agent: &Agent, server: &ApiServer, kinds: &[&str]) {
 fn lives(agent: &Agent) {
     let health = agent.get_open("/health");
     assert_eq!(health.status, 200, "{health:?}");
+}
+
+/// Waits until the agent is not ready for a reason that has these words.
+#[track_caller]
+fn unready(agent: &Agent, words: &str) {
+    let answer = eventually(&format!("not ready: {words}"), || {
+        let answer = agent.get_open("/ready");
+        answer.body.contains(words).then_some(answer)
+    });
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.json()["checks"]["kubernetes"]["ok"], false);
+    lives(agent);
 }
 
 /// Namespace, name, and what changes in tests.

@@ -247,7 +247,7 @@ impl ApiServer {
 
     /// What the agent finds in its token file.
     pub(crate) fn write_token(&self, token: &str) {
-        replace(&self.folder.path().join("token"), token);
+        self.write_file("token", token);
     }
 
     /// New connections see another certificate of another CA.
@@ -258,8 +258,13 @@ impl ApiServer {
     /// The agent finds the CA of the present certificate.
     pub(crate) fn write_ca(&self) {
         if let Some(certificates) = &*lock(&self.shared.tls) {
-            replace(&self.folder.path().join("ca.crt"), &certificates.ca);
+            self.write_file("ca.crt", &certificates.ca);
         }
+    }
+
+    /// Whatever else the agent may find beside its kubeconfig.
+    pub(crate) fn write_file(&self, name: &str, text: &str) {
+        replace(&self.folder.path().join(name), text);
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
@@ -275,9 +280,8 @@ impl ApiServer {
             "users": [{"name": "u", "user": {"tokenFile": "token"}}],
             "contexts": [{"name": "scripted", "context": {"cluster": "c", "user": "u"}}],
         });
-        let path = self.folder.path().join("kubeconfig");
-        replace(&path, &config.to_string());
-        path
+        self.write_file("kubeconfig", &config.to_string());
+        self.folder.path().join("kubeconfig")
     }
 
     /// Requests of that path and operation so far.
