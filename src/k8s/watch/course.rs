@@ -28,6 +28,8 @@ pub(super) struct Course {
     /// Watches that ended in nonsense since the last progress.
     garbled: u32,
     told: Told,
+    /// Why, as it was told.
+    reason: String,
 }
 
 /// What was last said about the health of this watch.
@@ -59,6 +61,7 @@ impl Course {
             failures: 0,
             garbled: 0,
             told: Told::Nothing,
+            reason: String::new(),
         }
     }
 
@@ -99,7 +102,14 @@ impl Course {
         self.backoff.failed(now, random).min(self.limits.soon)
     }
 
-    pub(super) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Judgement {
+    /// `text` is the error as people will see it: another one is news.
+    pub(super) fn failed(
+        &mut self,
+        error: &Error,
+        text: &str,
+        now: Instant,
+        random: f64,
+    ) -> Judgement {
         self.failures = self.failures.saturating_add(1);
         let wait = self.wait(error, now, random);
         let tell = match error.verdict() {
@@ -108,7 +118,10 @@ impl Course {
             _ if self.failures > 1 || self.told == Told::Nothing => Told::Lost,
             _ => return Judgement { wait, tell: None },
         };
-        let news = std::mem::replace(&mut self.told, tell) != tell;
+        let news = std::mem::replace(&mut self.told, tell) != tell || self.reason != text;
+        if news {
+            text.clone_into(&mut self.reason);
+        }
         Judgement {
             wait,
             tell: news.then_some(tell),
@@ -172,9 +185,9 @@ mod tests {
     fn fail(course: &mut Course, error: &Error, times: usize) -> Judgement {
         let now = Instant::now();
         for _ in 1..times {
-            course.failed(error, now, 1.0);
+            course.failed(error, &error.to_string(), now, 1.0);
         }
-        course.failed(error, now, 1.0)
+        course.failed(error, &error.to_string(), now, 1.0)
     }
 
     #[test]
@@ -198,10 +211,10 @@ mod tests {
         let expired = status(410, None);
         let mut course = course();
         let later = Instant::now() + Duration::from_secs(60);
-        assert_eq!(course.failed(&expired, later, 1.0).wait, Duration::ZERO);
+        assert_eq!(course.failed(&expired, "", later, 1.0).wait, Duration::ZERO);
         assert_eq!(course.version(), None);
         course.listed("9".to_owned(), later);
-        let again = course.failed(&expired, later, 1.0).wait;
+        let again = course.failed(&expired, "", later, 1.0).wait;
         assert_eq!(again, Duration::from_millis(800));
     }
 
@@ -226,6 +239,15 @@ mod tests {
         assert!(!known.opened(Instant::now()));
         let mut fresh = Course::new(Limits::default());
         assert_eq!(fail(&mut fresh, &unreachable(), 1).tell, Some(Told::Lost));
+    }
+
+    #[test]
+    fn another_reason_is_news() {
+        let mut fresh = Course::new(Limits::default());
+        fail(&mut fresh, &unreachable(), 3);
+        let other = status(401, None);
+        assert_eq!(fail(&mut fresh, &other, 1).tell, Some(Told::Lost));
+        assert_eq!(fail(&mut fresh, &other, 1).tell, None);
     }
 
     #[test]

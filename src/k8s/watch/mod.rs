@@ -52,7 +52,7 @@ pub trait Sink {
     /// Added or modified.
     fn applied(&mut self, object: &[u8]);
     fn deleted(&mut self, object: &[u8]);
-    /// Said once for each change.
+    /// Said once for each change, of the reason too.
     fn health(&mut self, health: Health<'_>);
 }
 
@@ -239,7 +239,7 @@ impl Watcher {
         };
         let text = Chain(&error).to_string();
         log::debug!("watch of {}: {text}", self.resource.name);
-        let judgement = self.course.failed(&error, now, random);
+        let judgement = self.course.failed(&error, &text, now, random);
         match judgement.tell {
             Some(Told::Lost) => sink.health(Health::Lost { reason: &text }),
             Some(Told::Forbidden) => sink.health(Health::Forbidden { message: &text }),

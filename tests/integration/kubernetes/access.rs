@@ -44,7 +44,7 @@ fn a_token_that_was_rotated_in_time_is_not_even_noticed() {
     cut_all(&rig.server, Cut::End);
     rig.server.apply("pods", object("pods", "later"));
     rig.follows();
-    assert!(!rig.agent.log().contains("no longer followed"));
+    assert!(!rig.agent.log().contains("not followed"));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_wrong_authority_is_named_until_its_file_is_right() {
     server.rotate_certificates();
     let agent = Agent::start(&server.kubeconfig(), &[]);
     unready(&agent, "check the certificate authority that is configured");
-    let line = agent.wait_log("pods are no longer followed");
+    let line = agent.wait_log("pods are not followed");
     assert!(line.contains("invalid peer certificate"), "{line}");
     for (kind, list) in KINDS {
         assert!(

@@ -6,6 +6,8 @@
 
 mod access;
 mod lists;
+mod outages;
+mod silence;
 mod watches;
 
 use std::collections::BTreeSet;

@@ -217,6 +217,11 @@ impl ApiServer {
         });
     }
 
+    /// Open watches stay open and hear nothing more, as behind a dead gateway.
+    pub(crate) fn deafen(&self, kind: &str) {
+        self.shared.store().deafen(named(kind));
+    }
+
     pub(crate) fn cut(&self, kind: &str, how: Cut) {
         self.shared.store().cut(named(kind), how);
     }

@@ -59,6 +59,8 @@ struct Objects {
     history: Vec<(u64, Vec<u8>)>,
     oldest: u64,
     watches: Vec<Watch>,
+    /// Open, and told nothing any more.
+    deaf: Vec<Watch>,
     /// Watches that were ever opened.
     opened: usize,
 }
@@ -144,6 +146,11 @@ impl Store {
         for watch in &self.kinds.entry(kind).or_default().watches {
             let _ = watch.lines.send(Message::Bytes(bytes.to_vec()));
         }
+    }
+
+    pub(super) fn deafen(&mut self, kind: &'static str) {
+        let objects = self.kinds.entry(kind).or_default();
+        objects.deaf.append(&mut objects.watches);
     }
 
     pub(super) fn cut(&mut self, kind: &'static str, how: Cut) {
