@@ -3,5 +3,6 @@
 mod config;
 mod control;
 mod http;
+mod kubernetes;
 mod support;
 mod tidy;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod agent;
+pub(crate) mod api_server;
 mod http;
 
 use std::env;
