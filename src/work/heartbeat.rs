@@ -164,7 +164,10 @@ impl Heartbeat {
         let heartbeat = report::heartbeat(&snapshot, id, &facts);
         let answer = self.session.client.heartbeat(id, &heartbeat)?;
         self.acknowledged();
-        self.session.adopt(answer.intervals.as_ref());
+        if self.session.adopt(answer.intervals.as_ref()) {
+            // The status loop waits by the old interval, which may be long.
+            let _ = self.due.try_send(());
+        }
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::super::support::{TinyApi, command, write_kubeconfig};
 use super::{TOKEN, plane};
 
@@ -59,13 +61,23 @@ fn all_in_order() {
 
 #[test]
 fn a_cluster_that_does_not_let_it_in() {
-    let api = TinyApi::without_rights();
+    let api = TinyApi::reviewing(json!({"status": {"allowed": false}}));
     let words = ["none of the rights is granted"];
     assert_fails(&api.kubeconfig(), &[], &words, "ClusterRole");
     let (_, report) = check(&api.kubeconfig(), &[]);
     assert!(
         report.contains("may not list nodes: nodes are not seen"),
         "{report}"
+    );
+
+    let api = TinyApi::reviewing(json!([]));
+    let words = ["cannot ask about list nodes"];
+    assert_fails(&api.kubeconfig(), &[], &words, "SelfSubjectAccessReviews");
+    let (_, report) = check(&api.kubeconfig(), &[]);
+    assert_eq!(
+        report.matches("FAIL").count(),
+        1,
+        "once is enough: {report}"
     );
 
     let folder = tempfile::tempdir().unwrap();

@@ -84,14 +84,16 @@ fn an_agent_that_was_forgotten_registers_again_as_the_same() {
 #[test]
 fn intervals_of_the_control_plane_are_adopted_within_limits() {
     let (api, plane) = (TinyApi::start(), plane());
-    plane
-        .settings(&json!({"heartbeat": 0.001, "status": 1e9}))
-        .unwrap();
+    let wish = json!({"heartbeat": 0.001, "status": 0});
+    plane.settings(&wish).unwrap();
     let slow = [
         ("PIPEOPS_HEARTBEAT_INTERVAL", "1h"),
         ("PIPEOPS_STATUS_INTERVAL", "1h"),
     ];
     let agent = agent(&api, plane.url(), &slow);
-    agent.wait_log("the control plane set intervals: heartbeat 1 s, status 3600 s");
+    agent.wait_log("the control plane set intervals: heartbeat 1 s, status 1 s");
     assert!(plane.wait("heartbeat", 3, SOON), "beats each second");
+    assert!(plane.wait("status", 3, SOON), "reports each second");
+    plane.settings(&json!({"status": 1e9})).unwrap();
+    agent.wait_log("the control plane set intervals: heartbeat 1 s, status 3600 s");
 }

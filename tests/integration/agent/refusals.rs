@@ -145,6 +145,23 @@ fn every_wrong_answer_is_told_with_its_stage_and_a_hint() {
 }
 
 #[test]
+fn a_status_that_fails_does_not_make_it_disconnected() {
+    let (api, plane) = (TinyApi::start(), plane());
+    plane
+        .fault(&json!({"call": "status", "status": 500}))
+        .unwrap();
+    let agent = agent(&api, plane.url(), &[]);
+    let line = agent.wait_log("status not accepted: the control plane has a problem");
+    assert!(plane.wait_any("status", 3, SOON), "it goes on trying");
+    assert!(line.contains("look at the control plane"), "{line}");
+    assert_eq!(agent.log().matches("status not accepted").count(), 1);
+    let link = agent.json("/api/health/detailed")["control_plane"].clone();
+    assert_eq!(link["connected"], true, "{link}");
+    plane.clear_faults();
+    assert!(plane.wait("status", 1, SOON));
+}
+
+#[test]
 fn a_slow_control_plane_is_told_by_the_test_of_connectivity() {
     let (api, plane) = (TinyApi::start(), plane());
     let agent = agent(&api, plane.url(), &[]);

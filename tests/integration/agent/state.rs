@@ -1,7 +1,7 @@
 //! What outlives a restart, and what becomes of a file or folder that cannot be used.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -48,12 +48,17 @@ fn the_id_is_kept_and_asked_for_again() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state.join(NAME)), 0o600);
     assert_eq!(mode(&state), 0o700);
+    let inode = || fs::metadata(state.join(NAME)).unwrap().ino();
+    let written = inode();
     first.signal(Signal::KILL);
     drop(first);
 
     let _second = agent(&api, plane.url(), &set);
     assert!(plane.wait("register", 2, SOON));
+    let beats = plane.agents()[0]["heartbeats"].as_u64().unwrap();
+    assert!(plane.wait("heartbeat", beats + 2, SOON));
     assert_eq!(asked_id(&plane), id.as_str());
+    assert_eq!(inode(), written, "what is known already is not written");
     assert_eq!(plane.agents().len(), 1);
     let files: Vec<_> = fs::read_dir(&state).unwrap().collect();
     assert_eq!(files.len(), 1, "{files:?}");

@@ -28,17 +28,13 @@ pub(crate) struct TinyApi {
 }
 
 impl TinyApi {
-    /// Everything is allowed.
+    /// It allows everything.
     pub(crate) fn start() -> Self {
-        Self::serve(true)
+        Self::reviewing(json!({"status": {"allowed": true}}))
     }
 
-    /// It says that nothing is allowed, to whoever asks.
-    pub(crate) fn without_rights() -> Self {
-        Self::serve(false)
-    }
-
-    fn serve(allowed: bool) -> Self {
+    /// It gives this answer to whoever asks what is allowed.
+    pub(crate) fn reviewing(answer: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         let ended = Arc::new(AtomicBool::new(false));
@@ -49,17 +45,17 @@ impl TinyApi {
                     break;
                 }
                 // How a connection ends is the client's affair.
-                thread::spawn(move || drop(converse(stream, allowed)));
+                let review = answer.clone();
+                thread::spawn(move || drop(converse(stream, &review)));
             }
         });
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let api = Self {
+        write_kubeconfig(&folder.path().join("kubeconfig"), address);
+        Self {
             address,
             folder,
             ended,
-        };
-        write_kubeconfig(&api.kubeconfig(), address);
-        api
+        }
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
@@ -84,7 +80,7 @@ pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) {
     fs::write(path, text).expect("the file can be written");
 }
 
-fn converse(stream: TcpStream, allowed: bool) -> io::Result<()> {
+fn converse(stream: TcpStream, review: &Value) -> io::Result<()> {
     let mut answers = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -102,13 +98,13 @@ fn converse(stream: TcpStream, allowed: bool) -> io::Result<()> {
             }
         }
         io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+        let head = "HTTP/1.1 200 OK\r\n";
         if target.contains("watch=") {
             write!(answers, "{head}Transfer-Encoding: chunked\r\n\r\n")?;
             continue;
         }
         let path = target.split('?').next().unwrap_or_default();
-        let body = answer(path, allowed).to_string();
+        let body = answer(path, review).to_string();
         write!(
             answers,
             "{head}Content-Length: {}\r\n\r\n{body}",
@@ -117,7 +113,7 @@ fn converse(stream: TcpStream, allowed: bool) -> io::Result<()> {
     }
 }
 
-fn answer(path: &str, allowed: bool) -> Value {
+fn answer(path: &str, review: &Value) -> Value {
     let list = |items: Value| json!({"metadata": {"resourceVersion": "7"}, "items": items});
     match path {
         "/version" => json!({"gitVersion": "v1.34.1+k3s1"}),
@@ -128,9 +124,7 @@ fn answer(path: &str, allowed: bool) -> Value {
             "metadata": {"name": "edge-1"},
             "usage": {"cpu": "437219823n", "memory": "2043512Ki"},
         }])),
-        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => {
-            json!({"status": {"allowed": allowed}})
-        }
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => review.clone(),
         _ => list(json!([])),
     }
 }
