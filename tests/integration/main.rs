@@ -1,5 +1,6 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
+mod cluster;
 mod config;
 mod control;
 mod support;
