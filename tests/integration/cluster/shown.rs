@@ -97,7 +97,7 @@ impl List {
         rows.map(|mut row| {
             let key = format!("{}/{}", take(&mut row, "NAMESPACE"), take(&mut row, "NAME"));
             let cells = self.columns.iter().map(|(name, _)| take(&mut row, name));
-            (key, cells.collect())
+            (key, cells.map(known).collect())
         })
         .collect()
     }
@@ -135,6 +135,14 @@ fn cell(value: &Value) -> String {
         Value::Array(parts) if parts.is_empty() => "<none>".to_owned(),
         Value::Array(parts) => parts.iter().map(cell).collect::<Vec<_>>().join(","),
         other => other.to_string(),
+    }
+}
+
+/// What a node has not told, in one way.
+fn known(cell: String) -> String {
+    match cell.as_str() {
+        "" | "<unknown>" => "<none>".to_owned(),
+        _ => cell,
     }
 }
 
