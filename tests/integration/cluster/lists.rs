@@ -124,7 +124,13 @@ impl Drop for Zoo<'_> {
     fn drop(&mut self) {
         let kept = r#"{"metadata":{"finalizers":null}}"#;
         let _ = self.0.try_kubectl(&["patch", "pod", "kept", "-p", kept]);
-        let force = ["delete", "pod", "terminating", "--force", "--grace-period=0"];
+        let force = [
+            "delete",
+            "pod",
+            "terminating",
+            "--force",
+            "--grace-period=0",
+        ];
         let _ = self.0.try_kubectl(&force);
     }
 }

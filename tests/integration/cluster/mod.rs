@@ -3,9 +3,11 @@
 
 #![cfg(test)]
 
+mod changes;
 mod lists;
 mod rig;
 mod shown;
+mod usage;
 
 use crate::support::{Agent, eventually};
 

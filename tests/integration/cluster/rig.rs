@@ -2,7 +2,6 @@
 //! namespaces that go when a test ends.
 
 use std::env;
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output, Stdio};
@@ -12,6 +11,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 
 use crate::support::Agent;
+
+/// The one real node.
+pub(super) const NODE: &str = "node-1";
 
 /// Written by those who disturb the API server, read by all others.
 static PEACE: RwLock<()> = RwLock::new(());
@@ -118,8 +120,15 @@ impl Cluster {
     #[track_caller]
     pub(super) fn script(&self, arguments: &[&str]) {
         let mut command = Command::new(&self.script);
-        command.args(arguments.iter().map(OsStr::new));
+        command.args(arguments);
         self.run(command, "");
+    }
+
+    /// As [`script`](Self::script), for cleaning up.
+    pub(super) fn try_script(&self, arguments: &[&str]) {
+        let mut command = Command::new(&self.script);
+        command.args(arguments);
+        let _ = output(command, "");
     }
 
     /// A new namespace of its own, gone with the test.

@@ -50,7 +50,10 @@ pub(crate) fn settled<T>(limit: Duration, mut look: impl FnMut() -> Result<T, St
     loop {
         match look() {
             Ok(found) => return found,
-            Err(problem) => assert!(start.elapsed() < limit, "in {limit:?} not put right: {problem}"),
+            Err(problem) => assert!(
+                start.elapsed() < limit,
+                "in {limit:?} not put right: {problem}"
+            ),
         }
         thread::park_timeout(LOOK);
     }
