@@ -6,6 +6,7 @@
 mod changes;
 mod lists;
 mod rig;
+mod rights;
 mod shown;
 mod usage;
 

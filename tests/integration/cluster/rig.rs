@@ -2,6 +2,7 @@
 //! namespaces that go when a test ends.
 
 use std::env;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output, Stdio};
@@ -11,6 +12,23 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 
 use crate::support::Agent;
+
+const ACCOUNT: &str = r#"
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: agent}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "@NAME@"}
+rules: @RULES@
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "@NAME@"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "@NAME@"}
+subjects: [{kind: ServiceAccount, name: agent, namespace: "@NAME@"}]
+"#;
 
 /// The one real node.
 pub(super) const NODE: &str = "node-1";
@@ -71,11 +89,6 @@ pub(super) fn missing(what: &str) {
 }
 
 impl Cluster {
-    /// An agent that is the administrator, or whoever the kubeconfig says.
-    pub(super) fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
-    }
-
     /// An agent that has listed all it may see.
     pub(super) fn agent(&self, set: &[(&str, &str)]) -> Agent {
         let agent = Agent::start(&self.kubeconfig, set);
@@ -102,12 +115,6 @@ impl Cluster {
         output.status.success().then_some(text)
     }
 
-    #[track_caller]
-    pub(super) fn json(&self, arguments: &[&str]) -> Value {
-        let text = self.kubectl(&[arguments, &["-o", "json"]].concat());
-        serde_json::from_str(&text).expect("kubectl prints JSON")
-    }
-
     /// kubectl, to be run otherwise.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
@@ -129,6 +136,15 @@ impl Cluster {
         let mut command = Command::new(&self.script);
         command.args(arguments);
         let _ = output(command, "");
+    }
+
+    /// A kubeconfig for this cluster with another user, written to that file.
+    #[track_caller]
+    pub(super) fn kubeconfig_of(&self, user: &Value, file: &Path) {
+        let own = self.kubectl(&["config", "view", "--raw", "-o", "json"]);
+        let mut config: Value = serde_json::from_str(&own).expect("kubectl prints JSON");
+        config["users"][0]["user"] = user.clone();
+        fs::write(file, config.to_string()).expect("a file can be written");
     }
 
     /// A new namespace of its own, gone with the test.
@@ -187,6 +203,21 @@ impl Namespace<'_> {
     pub(super) fn try_kubectl(&self, arguments: &[&str]) -> Option<String> {
         let inside = [&["-n", self.name.as_str()], arguments].concat();
         self.cluster.try_kubectl(&inside)
+    }
+
+    /// The service account `agent`, which may do what the rules of a ClusterRole say.
+    #[track_caller]
+    pub(super) fn account(&self, rules: &str) {
+        self.apply(&ACCOUNT.replace("@RULES@", rules));
+    }
+
+    /// A new token of that account, alone in the file as from one moment to the next.
+    #[track_caller]
+    pub(super) fn write_token(&self, file: &Path) {
+        let token = self.kubectl(&["create", "token", "agent"]);
+        let new = file.with_extension("new");
+        fs::write(&new, token).expect("a file can be written");
+        fs::rename(new, file).expect("a file can be renamed");
     }
 
     /// Makes the objects of a manifest, in which `@NAME@` is this namespace.
