@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod changes;
+mod faults;
 mod lists;
 mod rig;
 mod rights;

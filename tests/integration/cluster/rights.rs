@@ -12,7 +12,7 @@ use super::shown::assert_equal_to_kubectl;
 use super::wait_ready;
 use crate::support::{Agent, program, within};
 
-const ALL: &str = r#"[
+pub(super) const ALL: &str = r#"[
     {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
     {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch]}]"#;
 
@@ -103,10 +103,10 @@ fn a_new_token_in_the_file_heals_at_once() {
 }
 
 /// A kubeconfig with the service account's token in a file.
-struct Login(TempDir);
+pub(super) struct Login(TempDir);
 
 impl Login {
-    fn new(cluster: &Cluster, namespace: &Namespace<'_>) -> Self {
+    pub(super) fn new(cluster: &Cluster, namespace: &Namespace<'_>) -> Self {
         let login = Self(tempfile::tempdir().unwrap());
         namespace.write_token(&login.token());
         let user = json!({"tokenFile": login.token()});
@@ -122,7 +122,7 @@ impl Login {
         self.0.path().join("kubeconfig")
     }
 
-    fn agent(&self, set: &[(&str, &str)]) -> Agent {
+    pub(super) fn agent(&self, set: &[(&str, &str)]) -> Agent {
         let agent = Agent::start(&self.kubeconfig(), set);
         wait_ready(&agent, 200);
         agent
