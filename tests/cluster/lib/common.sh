@@ -47,6 +47,7 @@ wait_for() { # SECONDS WHAT COMMAND...
 # A template of config/ with its @NAMES@ filled in.
 render() { # TEMPLATE
 	sed -e "s|@DIR@|$CLUSTER_DIR|g" -e "s|@NAME@|$CLUSTER_NAME|g" -e "s|@CGROUP@|$CLUSTER_CGROUP|g" \
+		-e "s|@KUBERNETES_VERSION@|$KUBERNETES_VERSION|g" \
 		-e "s|@ADDRESS@|$CLUSTER_ADDRESS|g" -e "s|@CNI_BIN@|${CNI_BIN:-}|g" "$CLUSTER_HOME/config/$1"
 }
 

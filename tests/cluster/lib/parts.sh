@@ -78,7 +78,7 @@ start_metrics_server() {
 }
 
 start_kwok() {
-	spawn kwok network "$(tool kwok)" --kubeconfig="$CLUSTER_DIR/pki/admin.kubeconfig" \
+	spawn kwok network "$(tool kwok)" --config="$CLUSTER_DIR/config/kwok.yaml" --kubeconfig="$CLUSTER_DIR/pki/admin.kubeconfig" \
 		--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --node-ip=127.0.0.1 --server-address=127.0.0.1:10247
 }
 

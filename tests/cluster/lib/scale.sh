@@ -14,7 +14,7 @@ scale() { # PODS
 	fi
 	local nodes=$((($1 + pods_per_node - 1) / pods_per_node))
 	local deployments=$((($1 + pods_per_deployment - 1) / pods_per_deployment))
-	start kwok
+	start_simulation
 	{
 		render simulated-namespace.yaml
 		for ((i = 1; i <= nodes; i++)); do numbered simulated-node.yaml "$i"; done
@@ -26,6 +26,11 @@ scale() { # PODS
 	wait_for 900 "$1 simulated pods" pods_are "$1"
 	surplus nodes "$nodes" --selector=type=kwok
 	say "$1 simulated pods on $nodes nodes"
+}
+
+start_simulation() {
+	start kwok
+	wait_ready kwok
 }
 
 numbered() { # TEMPLATE NUMBER [REPLICAS]
@@ -56,7 +61,7 @@ pods_are() { # COUNT
 scale_away() {
 	kubectl get namespace simulated >/dev/null 2>&1 || return 0
 	# kwok must still be there, to end the pods.
-	start kwok
+	start_simulation
 	kubectl delete namespace simulated --timeout=900s >>"$CLUSTER_DIR/logs/scale.log"
 	kubectl delete nodes --selector=type=kwok >>"$CLUSTER_DIR/logs/scale.log"
 	end TERM kwok
