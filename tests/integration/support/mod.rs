@@ -45,3 +45,19 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> O
         thread::park_timeout(LOOK);
     }
 }
+
+/// Looks until all is as it should be, or fails saying what is not.
+#[track_caller]
+pub(crate) fn settled<T>(limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let start = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(problem) => assert!(
+                start.elapsed() < limit,
+                "in {limit:?} not put right: {problem}"
+            ),
+        }
+        thread::park_timeout(LOOK);
+    }
+}
