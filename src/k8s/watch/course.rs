@@ -8,14 +8,11 @@ use crate::k8s::error::{Error, Verdict};
 
 /// A list is new enough that one which expired again is no accident.
 const NEW: Duration = Duration::from_secs(10);
-<<<<<<< HEAD
 /// A watch that ends sooner, without a word, is not asked for again at once.
 const BRIEF: Duration = Duration::from_secs(1);
-=======
 /// A server that starts refuses what it will allow as soon as it knows all roles: so
 /// long a refusal may be no more than that.
 const DOUBT: Duration = Duration::from_secs(30);
->>>>>>> clustertests
 /// A server that asks for more patience is asked again all the same.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -87,12 +84,9 @@ impl Course {
     /// The watch is open; true when that is news.
     pub(super) fn opened(&mut self, now: Instant) -> bool {
         self.failures = 0;
-<<<<<<< HEAD
         self.opened = Some(now);
         self.spoke = false;
-=======
         self.refused = None;
->>>>>>> clustertests
         self.backoff.succeeded(now);
         std::mem::replace(&mut self.told, Told::Live) != Told::Live
     }
@@ -250,10 +244,10 @@ mod tests {
         let mut course = Course::new(Limits::default());
         let forbidden = status(403, None);
         let start = Instant::now();
-        let first = course.failed(&forbidden, start, 1.0);
+        let first = course.failed(&forbidden, "", start, 1.0);
         assert_eq!(first.tell, Some(Told::Forbidden));
         assert!(first.wait < Duration::from_secs(1));
-        let later = course.failed(&forbidden, start + DOUBT, 1.0);
+        let later = course.failed(&forbidden, "", start + DOUBT, 1.0);
         assert_eq!(later.tell, None);
         assert!(later.wait >= Duration::from_secs(60));
         assert!(course.opened(start));
@@ -264,20 +258,20 @@ mod tests {
         let mut course = course();
         let forbidden = status(403, None);
         let start = Instant::now();
-        assert_eq!(course.failed(&forbidden, start, 1.0).tell, None);
+        assert_eq!(course.failed(&forbidden, "", start, 1.0).tell, None);
         for _ in 0..8 {
-            let judgement = course.failed(&forbidden, start + DOUBT / 2, 1.0);
+            let judgement = course.failed(&forbidden, "", start + DOUBT / 2, 1.0);
             assert!(judgement.wait <= Duration::from_secs(3));
         }
         assert_eq!(course.told, Told::Lost);
         assert_eq!(course.version(), Some("7"));
-        let believed = course.failed(&forbidden, start + DOUBT, 1.0);
+        let believed = course.failed(&forbidden, "", start + DOUBT, 1.0);
         assert_eq!(believed.tell, Some(Told::Forbidden));
         assert!(believed.wait >= Duration::from_secs(60));
         assert_eq!(course.version(), None);
         // Anything else starts the doubt anew.
-        course.failed(&unreachable(), start + 2 * DOUBT, 1.0);
-        let again = course.failed(&forbidden, start + 2 * DOUBT, 1.0);
+        course.failed(&unreachable(), "", start + 2 * DOUBT, 1.0);
+        let again = course.failed(&forbidden, "", start + 2 * DOUBT, 1.0);
         assert!(again.wait <= Duration::from_secs(3));
     }
 
