@@ -1,6 +1,7 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
 mod agent;
+mod api;
 mod cluster;
 mod config;
 mod control;
