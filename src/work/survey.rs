@@ -124,7 +124,7 @@ impl Survey {
             Err(error) => {
                 let text = Chain(&error).to_string();
                 if self.told.as_ref() != Some(&text) {
-                    log::warn!("cannot ask the API server: {text}");
+                    log::warn!("cannot ask the API server {}: {text}", self.client.server());
                     self.told = Some(text);
                 }
                 let _ = self.updates.send(Update::Usage(None));

@@ -1,6 +1,10 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
+mod agent;
+mod cluster;
 mod config;
 mod control;
+mod http;
+mod kubernetes;
 mod support;
 mod tidy;
