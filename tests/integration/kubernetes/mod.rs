@@ -8,6 +8,7 @@ mod access;
 mod lists;
 mod outages;
 mod silence;
+mod usage;
 mod watches;
 
 use std::collections::BTreeSet;

@@ -393,7 +393,12 @@ pub(crate) fn object(kind: &str, name: &str) -> Value {
             object["spec"] = json!({"containers": [{"name": "c"}]});
             object["status"] = json!({"phase": "Running"});
         }
-        "nodes" => object["status"] = json!({"nodeInfo": {"kubeletVersion": "v1.34.1"}}),
+        "nodes" => {
+            object["status"] = json!({
+                "nodeInfo": {"kubeletVersion": "v1.34.1"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+            });
+        }
         "events" => {
             object["type"] = "Normal".into();
             object["lastTimestamp"] = "2024-05-01T10:00:00Z".into();
