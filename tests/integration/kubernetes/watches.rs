@@ -127,6 +127,7 @@ fn a_broken_object_fails_alone_and_is_counted() {
     rig.server.apply("pods", object("pods", "good"));
     rig.follows();
     assert_eq!(figure(&rig.agent, "pods", "decode_errors"), 1);
+    rig.agent.wait_log("left out the pod default/bad: ");
     assert_eq!(figure(&rig.agent, "pods", "reconnects"), 0);
 }
 

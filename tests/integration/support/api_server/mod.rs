@@ -145,10 +145,13 @@ impl ApiServer {
 
     /// Listens again where it did.
     pub(crate) fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).expect("its address is its own");
+        // A child that another test is just starting may still hold the old socket.
+        let listener = eventually("the server's own address", || {
+            TcpListener::bind(self.address).ok()
+        });
         *lock(&self.shared.running) = true;
         let shared = Arc::clone(&self.shared);
-        self.accepting = Some(thread::spawn(move || accept(&listener, &shared)));
+        self.accepting = Some(spawn(move || accept(&listener, &shared)));
     }
 
     /// Ends every connection, and refuses new ones.
@@ -323,6 +326,11 @@ fn fitting(requests: &[Request], path: &str, op: Op) -> Vec<Request> {
     requests.iter().filter(fits).cloned().collect()
 }
 
+fn spawn(body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let thread = thread::Builder::new().name("api-server".to_owned());
+    thread.spawn(body).expect("there are threads")
+}
+
 /// As a kubelet does it: whoever reads sees the old or the new text.
 fn replace(path: &Path, text: &str) {
     let fresh = path.with_extension("fresh");
@@ -336,7 +344,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let shared = Arc::clone(shared);
-        thread::spawn(move || shared.converse(socket));
+        spawn(move || shared.converse(socket));
     }
 }
 
