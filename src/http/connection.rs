@@ -298,3 +298,251 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::render::Frame;
+    use crate::http::{Method, Response};
+
+    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+    const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+
+    fn rules() -> Rules {
+        Rules {
+            body_limit: 64,
+            held: 1024,
+            limits: Limits::default(),
+        }
+    }
+
+    fn connection(now: Instant) -> Connection {
+        Connection::new(PEER, &rules(), now)
+    }
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    fn answer(now: Instant) -> Answer {
+        let response = Response::text(200, "hello");
+        Answer::new(response, Frame::of(Method::Get, false), "now", now)
+    }
+
+    /// A peer that takes so many bytes and then none.
+    struct Takes(usize);
+
+    impl Write for Takes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match std::mem::take(&mut self.0) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                room => Ok(room.min(bytes.len())),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_byte_moves_a_deadline_but_the_first() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        assert_eq!(connection.deadline(), Some(start + seconds(5)));
+        for (after, byte) in (2..).zip(b"GET") {
+            connection.receive(&[*byte], &rules(), start + seconds(after));
+            assert_eq!(connection.deadline(), Some(start + seconds(2 + 5)));
+        }
+        assert!(matches!(
+            connection.expire(),
+            Step::Refuse(Refusal::TOO_SLOW)
+        ));
+    }
+
+    #[test]
+    fn a_body_has_one_deadline_from_its_head() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        for (after, bytes) in (1..).zip([POST, b"a", b"b"]) {
+            let step = connection.receive(bytes, &rules(), start + seconds(after));
+            assert!(matches!(step, Step::Wait));
+            assert_eq!(connection.deadline(), Some(start + seconds(1 + 30)));
+        }
+        assert!(matches!(
+            connection.expire(),
+            Step::Refuse(Refusal::TOO_SLOW)
+        ));
+        assert!(matches!(connection.end(), Step::Refuse(Refusal::CUT_SHORT)));
+        let step = connection.receive(b"c", &rules(), start + seconds(9));
+        assert!(matches!(step, Step::Request(request, false) if request.body == b"abc"));
+        assert_eq!(connection.deadline(), None);
+        assert_eq!(connection.rank(), None);
+    }
+
+    #[test]
+    fn a_connection_without_a_request_ends_without_a_word() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        assert!(matches!(connection.expire(), Step::Close));
+        assert!(matches!(connection.end(), Step::Close));
+        connection.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &rules(), start);
+        assert!(matches!(
+            connection.answered(false, &rules(), start),
+            Step::Wait
+        ));
+        assert_eq!(connection.deadline(), Some(start + seconds(30)));
+        assert!(matches!(connection.expire(), Step::Close));
+    }
+
+    #[test]
+    fn what_follows_a_request_waits_for_its_answer() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        let two = b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
+        let step = connection.receive(two, &rules(), start);
+        assert!(matches!(step, Step::Request(request, _) if request.path == "/1"));
+        assert!(matches!(
+            connection.receive(b"", &rules(), start),
+            Step::Wait
+        ));
+        let step = connection.answered(false, &rules(), start);
+        assert!(matches!(step, Step::Request(request, _) if request.path == "/2"));
+    }
+
+    #[test]
+    fn a_slow_answer_has_two_deadlines() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        connection.answer(answer(start), &rules(), start);
+        assert_eq!(connection.deadline(), Some(start + seconds(5)));
+        assert_eq!(connection.rank(), None);
+        let late = start + seconds(58);
+        let sent = connection.send(Takes(10), &rules(), late);
+        assert!(sent.unwrap().is_none());
+        assert_eq!(connection.deadline(), Some(start + seconds(60)));
+        let sent = connection.send(Takes(0), &rules(), start + seconds(59));
+        assert!(sent.unwrap().is_none());
+        assert_eq!(connection.deadline(), Some(start + seconds(60)));
+        assert!(matches!(connection.expire(), Step::Close));
+        let mut all = Vec::new();
+        let sent = connection.send(&mut all, &rules(), late).unwrap();
+        assert!(sent.is_some() && all.ends_with(b"hello"));
+    }
+
+    #[test]
+    fn after_the_last_answer_64_kib_are_drained() {
+        let start = Instant::now();
+        let mut connection = connection(start);
+        assert!(matches!(
+            connection.answered(true, &rules(), start),
+            Step::Drain
+        ));
+        assert_eq!(connection.deadline(), Some(start + seconds(2)));
+        let step = connection.receive(&[0; DRAIN], &rules(), start);
+        assert!(matches!(step, Step::Wait));
+        assert!(matches!(
+            connection.receive(&[0], &rules(), start),
+            Step::Close
+        ));
+    }
+
+    #[test]
+    fn who_only_began_a_body_is_closed_last() {
+        let start = Instant::now();
+        let mut body = connection(start);
+        body.receive(POST, &rules(), start);
+        let idle = connection(start + seconds(3600));
+        assert!(idle.rank() < body.rank());
+    }
+
+    #[test]
+    fn only_who_sends_no_body_yet_is_told_to_go_on() {
+        let asks =
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+        let start = Instant::now();
+        let step = connection(start).receive(asks, &rules(), start);
+        assert!(matches!(step, Step::Continue));
+        let with_body = [asks.as_slice(), b"x"].concat();
+        let step = connection(start).receive(&with_body, &rules(), start);
+        assert!(matches!(step, Step::Request(..)));
+        let long = String::from_utf8_lossy(asks).replace("h: 1", "h: 65");
+        let step = connection(start).receive(long.as_bytes(), &rules(), start);
+        assert!(matches!(step, Step::Refuse(Refusal::TOO_LARGE)));
+    }
+
+    /// What the peer of a front that answers at once would see.
+    fn seen<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+        let now = Instant::now();
+        let mut connection = connection(now);
+        let mut seen = Vec::new();
+        for part in parts {
+            let mut step = connection.receive(part, &rules(), now);
+            loop {
+                step = match step {
+                    Step::Request(request, close) => {
+                        let fields: Vec<_> = request.headers.iter().collect();
+                        seen.push(format!("{request:?} {fields:?} {close}"));
+                        connection.answered(close, &rules(), now)
+                    }
+                    Step::Refuse(refusal) => {
+                        seen.push(format!("{refusal:?}"));
+                        return seen;
+                    }
+                    Step::Drain | Step::Close => return seen,
+                    Step::Continue | Step::Wait => break,
+                };
+            }
+        }
+        seen
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let pieces: Vec<&[u8]> = vec![
+            b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /b?c HTTP/1.1\r\nHost: a\r\nX: y\r\nConnection: close\r\n\r\n",
+            b"\r\n",
+            POST,
+            b"abc",
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok",
+            b"2\r\nab\r\n1;e\r\nc\r\n0\r\n\r\n",
+            b"40\r\n",
+            b"0\r\nT: r\r\n\r\n",
+            b"GET / HTTP/1.1\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\n",
+            b"Host: a\r\n",
+            b" folded\r\n",
+        ];
+        prop_oneof![
+            8 => proptest::sample::select(pieces).prop_map(<[u8]>::to_vec),
+            1 => vec(any::<u8>(), 0..8),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_the_bytes_means_the_same(
+            pieces in vec(piece(), 0..8),
+            cuts in vec(1_usize..40, 1..40),
+        ) {
+            let bytes = pieces.concat();
+            let whole = seen([bytes.as_slice()].into_iter());
+            let single = seen(bytes.chunks(1));
+            prop_assert_eq!(&single, &whole);
+            let mut rest = bytes.as_slice();
+            let parts = cuts.into_iter().cycle().map_while(|cut| {
+                let (part, later) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
+                rest = later;
+                (!part.is_empty()).then_some(part)
+            });
+            prop_assert_eq!(seen(parts), whole);
+        }
+    }
+}

@@ -72,6 +72,7 @@ impl Connections {
             readable: false,
             writable: true,
             ended: false,
+            held: 0,
         };
         let token = self.table.insert(open)?;
         self.drive(token, Step::Wait, now);
@@ -138,12 +139,14 @@ impl Connections {
         self.table.evictable().is_some()
     }
 
-    /// Closes the idle connection nearest its deadline.
-    pub(super) fn evict(&mut self, now: Instant) {
-        if let Some(token) = self.table.evictable() {
-            self.stats.evicted.increment();
-            self.close(token, now);
-        }
+    /// Closes the idle connection nearest its deadline; false when none is idle.
+    pub(super) fn evict(&mut self, now: Instant) -> bool {
+        let Some(token) = self.table.evictable() else {
+            return false;
+        };
+        self.stats.evicted.increment();
+        self.close(token, now);
+        true
     }
 
     /// Closes what waits for a request, and says whether answers are under way.
@@ -162,19 +165,14 @@ impl Connections {
 
     /// Does `step` and all that follows from it, and keeps the accounts.
     fn drive(&mut self, token: Token, step: Step, now: Instant) {
-        let held = |table: &mut Table| {
-            table
-                .get_mut(token)
-                .map_or(0, |open| open.connection.held())
-        };
-        let before = held(&mut self.table);
         self.pump(token, step, now);
-        let after = held(&mut self.table);
-        self.held = self.held + after - before;
-        if after > before && self.held > self.rules.held {
-            let shed = self.table.get_mut(token).map(|open| open.connection.shed());
-            self.pump(token, shed.unwrap_or(Step::Wait), now);
-            self.held = self.held + held(&mut self.table) - after;
+        if self.account(token)
+            && self.held > self.rules.held
+            && let Some(open) = self.table.get_mut(token)
+        {
+            let shed = open.connection.shed();
+            self.pump(token, shed, now);
+            self.account(token);
         }
         let deadline = self
             .table
@@ -182,6 +180,18 @@ impl Connections {
             .and_then(|open| open.connection.deadline());
         self.next = deadline.map_or(self.next, |deadline| self.next.min(deadline));
         self.stats.open.set(self.table.len() as u64);
+    }
+
+    /// Counts what a connection holds now; true when that is more than before.
+    fn account(&mut self, token: Token) -> bool {
+        let Some(open) = self.table.get_mut(token) else {
+            return false;
+        };
+        let held = open.connection.held();
+        let grew = held > open.held;
+        self.held = self.held - open.held + held;
+        open.held = held;
+        grew
     }
 
     /// Goes on until the connection waits for its peer or for a worker.
@@ -208,7 +218,8 @@ impl Connections {
                     Err(_) => Step::Close,
                 },
                 Step::Close => {
-                    self.table.remove(token);
+                    let closed = self.table.remove(token);
+                    self.held -= closed.map_or(0, |open| open.held);
                     return;
                 }
             };

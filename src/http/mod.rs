@@ -148,3 +148,6 @@ impl Stats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

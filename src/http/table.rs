@@ -26,6 +26,8 @@ pub(super) struct Open {
     pub(super) writable: bool,
     /// The peer has shut its side: reading gives an end after the last byte.
     pub(super) ended: bool,
+    /// What it holds for its peer, as last counted.
+    pub(super) held: usize,
 }
 
 #[derive(Debug, Default)]

@@ -141,7 +141,7 @@ impl Survey {
     fn tell(&mut self, error: &k8s::Error) {
         let text = Chain(error).to_string();
         if self.told.as_ref() != Some(&text) {
-            log::warn!("cannot ask the API server: {text}");
+            log::warn!("cannot ask the API server {}: {text}", self.client.server());
             self.told = Some(text);
         }
     }

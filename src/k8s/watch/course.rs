@@ -10,6 +10,9 @@ use crate::k8s::error::{Error, Verdict};
 const NEW: Duration = Duration::from_secs(10);
 /// A watch that ends sooner, without a word, is not asked for again at once.
 const BRIEF: Duration = Duration::from_secs(1);
+/// A server that starts refuses what it will allow as soon as it knows all roles: so
+/// long a refusal may be no more than that.
+const DOUBT: Duration = Duration::from_secs(30);
 /// A server that asks for more patience is asked again all the same.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -27,6 +30,8 @@ pub(super) struct Course {
     failures: u32,
     /// Watches that ended in nonsense since the last progress.
     garbled: u32,
+    /// Since when every answer was a refusal.
+    refused: Option<Instant>,
     told: Told,
     /// Why, as it was told.
     reason: String,
@@ -60,6 +65,7 @@ impl Course {
             spoke: false,
             failures: 0,
             garbled: 0,
+            refused: None,
             told: Told::Nothing,
             reason: String::new(),
         }
@@ -80,6 +86,7 @@ impl Course {
         self.failures = 0;
         self.opened = Some(now);
         self.spoke = false;
+        self.refused = None;
         self.backoff.succeeded(now);
         std::mem::replace(&mut self.told, Told::Live) != Told::Live
     }
@@ -111,9 +118,11 @@ impl Course {
         random: f64,
     ) -> Judgement {
         self.failures = self.failures.saturating_add(1);
-        let wait = self.wait(error, now, random);
+        let doubtful = self.doubtful(error, now);
+        let wait = self.wait(error, doubtful, now, random);
+        let known = matches!(self.told, Told::Live | Told::Lost);
         let tell = match error.verdict() {
-            Verdict::Forbidden | Verdict::Absent => Told::Forbidden,
+            Verdict::Forbidden | Verdict::Absent if !(doubtful && known) => Told::Forbidden,
             // One failure is an everyday event, and cured at once.
             _ if self.failures > 1 || self.told == Told::Nothing => Told::Lost,
             _ => return Judgement { wait, tell: None },
@@ -128,7 +137,17 @@ impl Course {
         }
     }
 
-    fn wait(&mut self, error: &Error, now: Instant, random: f64) -> Duration {
+    /// Whether the server has refused for so short a time that it may just be starting.
+    fn doubtful(&mut self, error: &Error, now: Instant) -> bool {
+        if !matches!(error.verdict(), Verdict::Forbidden | Verdict::Absent) {
+            self.refused = None;
+            return false;
+        }
+        let since = *self.refused.get_or_insert(now);
+        now.saturating_duration_since(since) < DOUBT
+    }
+
+    fn wait(&mut self, error: &Error, doubtful: bool, now: Instant, random: f64) -> Duration {
         if error.garbled() {
             self.garbled += 1;
         }
@@ -137,7 +156,7 @@ impl Course {
             self.version = None;
         }
         match error.verdict() {
-            Verdict::Forbidden | Verdict::Absent => {
+            Verdict::Forbidden | Verdict::Absent if !doubtful => {
                 self.version = None;
                 jitter(self.limits.slow, random)
             }
@@ -150,13 +169,14 @@ impl Course {
                 }
                 self.backoff.failed(now, random)
             }
-            Verdict::Unreachable | Verdict::Unauthorized => {
+            Verdict::Unreachable | Verdict::Unauthorized | Verdict::Forbidden | Verdict::Absent => {
                 self.backoff.failed(now, random).min(self.limits.soon)
             }
-            Verdict::Retry { after } => {
-                let after = after.unwrap_or_default().min(PATIENCE);
-                self.backoff.failed(now, random).max(after)
+            Verdict::Retry { after: Some(after) } => {
+                let own = self.backoff.failed(now, random).min(self.limits.soon);
+                own.max(after.min(PATIENCE))
             }
+            Verdict::Retry { after: None } => self.backoff.failed(now, random),
         }
     }
 }
@@ -196,6 +216,7 @@ mod tests {
             (unreachable(), 3),
             (status(401, None), 3),
             (status(500, None), 30),
+            (status(429, Some(1)), 3),
             (status(429, Some(77)), 77),
             (status(429, Some(100_000)), 300),
         ] {
@@ -220,13 +241,38 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_is_told_once_and_asked_for_slowly() {
-        let mut course = course();
-        let first = fail(&mut course, &status(403, None), 1);
+        let mut course = Course::new(Limits::default());
+        let forbidden = status(403, None);
+        let start = Instant::now();
+        let first = course.failed(&forbidden, "", start, 1.0);
         assert_eq!(first.tell, Some(Told::Forbidden));
-        assert!(first.wait >= Duration::from_secs(60));
+        assert!(first.wait < Duration::from_secs(1));
+        let later = course.failed(&forbidden, "", start + DOUBT, 1.0);
+        assert_eq!(later.tell, None);
+        assert!(later.wait >= Duration::from_secs(60));
+        assert!(course.opened(start));
+    }
+
+    #[test]
+    fn a_refusal_is_believed_when_it_lasts() {
+        let mut course = course();
+        let forbidden = status(403, None);
+        let start = Instant::now();
+        assert_eq!(course.failed(&forbidden, "", start, 1.0).tell, None);
+        for _ in 0..8 {
+            let judgement = course.failed(&forbidden, "", start + DOUBT / 2, 1.0);
+            assert!(judgement.wait <= Duration::from_secs(3));
+        }
+        assert_eq!(course.told, Told::Lost);
+        assert_eq!(course.version(), Some("7"));
+        let believed = course.failed(&forbidden, "", start + DOUBT, 1.0);
+        assert_eq!(believed.tell, Some(Told::Forbidden));
+        assert!(believed.wait >= Duration::from_secs(60));
         assert_eq!(course.version(), None);
-        assert_eq!(fail(&mut course, &status(403, None), 1).tell, None);
-        assert!(course.opened(Instant::now()));
+        // Anything else starts the doubt anew.
+        course.failed(&unreachable(), "", start + 2 * DOUBT, 1.0);
+        let again = course.failed(&forbidden, "", start + 2 * DOUBT, 1.0);
+        assert!(again.wait <= Duration::from_secs(3));
     }
 
     #[test]

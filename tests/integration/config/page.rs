@@ -105,6 +105,7 @@ fn row(setting: &Setting) -> String {
     let default = match setting.default {
         Fallback::Nothing => String::new(),
         Fallback::Value(text) => format!("`{text}`"),
+        Fallback::Words(url) if url.starts_with("https://") => format!("<{url}>"),
         Fallback::Words(text) => text.to_owned(),
     };
     let key = match setting.env {

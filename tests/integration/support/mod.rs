@@ -5,14 +5,16 @@
 mod agent;
 pub(crate) mod api_server;
 mod http;
+mod tiny_api;
 
 use std::env;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, command};
 pub(crate) use http::{Answer, request, request_with};
+pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 
 /// Long enough for a loaded machine; a test that works never waits for it.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -40,6 +42,22 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> O
             return found;
         }
         assert!(start.elapsed() < limit, "in {limit:?} not seen: {what}");
+        thread::park_timeout(LOOK);
+    }
+}
+
+/// Looks until all is as it should be, or fails saying what is not.
+#[track_caller]
+pub(crate) fn settled<T>(limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let start = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(problem) => assert!(
+                start.elapsed() < limit,
+                "in {limit:?} not put right: {problem}"
+            ),
+        }
         thread::park_timeout(LOOK);
     }
 }

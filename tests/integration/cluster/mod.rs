@@ -1,0 +1,23 @@
+//! The built agent against the real Kubernetes of `tests/cluster`, found by what
+//! `cluster env` prints. Where there is none, each test says so and ends.
+
+#![cfg(test)]
+
+mod changes;
+mod faults;
+mod lists;
+mod rig;
+mod rights;
+mod shown;
+mod usage;
+
+use crate::support::{Agent, eventually};
+
+/// Waits until `/ready` has that status.
+#[track_caller]
+fn wait_ready(agent: &Agent, status: u16) {
+    let what = format!("/ready with {status}");
+    eventually(&what, || {
+        (agent.get_open("/ready").status == status).then_some(())
+    });
+}

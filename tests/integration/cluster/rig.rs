@@ -1,0 +1,239 @@
+//! The cluster as tests have it: kubectl, the script that breaks its parts, and
+//! namespaces that go when a test ends.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde_json::Value;
+
+use crate::support::Agent;
+
+const ACCOUNT: &str = r#"
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: agent}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "@NAME@"}
+rules: @RULES@
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "@NAME@"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "@NAME@"}
+subjects: [{kind: ServiceAccount, name: agent, namespace: "@NAME@"}]
+"#;
+
+/// The one real node.
+pub(super) const NODE: &str = "node-1";
+
+/// Written by those who disturb the API server, read by all others.
+static PEACE: RwLock<()> = RwLock::new(());
+
+/// A cluster that runs. As long as it is held, nobody disturbs it who is not alone.
+pub(super) struct Cluster {
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+    script: PathBuf,
+    _lock: Lock,
+}
+
+#[expect(dead_code, reason = "the guards are held, not read")]
+enum Lock {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// The cluster, shared with other tests; none where there is none, which is said.
+pub(super) fn cluster() -> Option<Cluster> {
+    find(|| Lock::Shared(PEACE.read().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// The cluster without any other test: for those who disturb it.
+pub(super) fn alone() -> Option<Cluster> {
+    find(|| Lock::Alone(PEACE.write().unwrap_or_else(PoisonError::into_inner)))
+}
+
+fn find(lock: impl FnOnce() -> Lock) -> Option<Cluster> {
+    let path = |name: &str| {
+        let value = env::var_os(name);
+        PathBuf::from(value.unwrap_or_else(|| panic!("cluster env sets {name}")))
+    };
+    if env::var_os("PIPEOPS_TEST_CLUSTER").is_none() {
+        missing("a cluster: make test starts one");
+        return None;
+    }
+    Some(Cluster {
+        kubectl: path("PIPEOPS_TEST_KUBECTL"),
+        kubeconfig: path("KUBECONFIG"),
+        script: path("PIPEOPS_TEST_CLUSTER_CMD"),
+        _lock: lock(),
+    })
+}
+
+/// Says what a test would need. Written past the harness, which shows only what
+/// failed tests print.
+pub(super) fn missing(what: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{test}: not tested, because it needs {what}"
+    );
+}
+
+impl Cluster {
+    /// An agent that has listed all it may see.
+    pub(super) fn agent(&self, set: &[(&str, &str)]) -> Agent {
+        let agent = Agent::start(&self.kubeconfig, set);
+        super::wait_ready(&agent, 200);
+        agent
+    }
+
+    /// What kubectl prints; it must succeed.
+    #[track_caller]
+    pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
+        self.run(self.command(arguments), "")
+    }
+
+    /// As [`kubectl`](Self::kubectl), with that on its standard input.
+    #[track_caller]
+    pub(super) fn feed(&self, arguments: &[&str], input: &str) -> String {
+        self.run(self.command(arguments), input)
+    }
+
+    /// What kubectl prints, if it succeeds.
+    pub(super) fn try_kubectl(&self, arguments: &[&str]) -> Option<String> {
+        let output = output(self.command(arguments), "");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(text)
+    }
+
+    /// kubectl, to be run otherwise.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command.args(arguments);
+        command
+    }
+
+    /// Runs a verb of the cluster's script, which returns when it is done.
+    #[track_caller]
+    pub(super) fn script(&self, arguments: &[&str]) {
+        let mut command = Command::new(&self.script);
+        command.args(arguments);
+        self.run(command, "");
+    }
+
+    /// As [`script`](Self::script), for cleaning up.
+    pub(super) fn try_script(&self, arguments: &[&str]) {
+        let mut command = Command::new(&self.script);
+        command.args(arguments);
+        let _ = output(command, "");
+    }
+
+    /// A kubeconfig for this cluster with another user, written to that file.
+    #[track_caller]
+    pub(super) fn kubeconfig_of(&self, user: &Value, file: &Path) {
+        let own = self.kubectl(&["config", "view", "--raw", "-o", "json"]);
+        let mut config: Value = serde_json::from_str(&own).expect("kubectl prints JSON");
+        config["users"][0]["user"] = user.clone();
+        fs::write(file, config.to_string()).expect("a file can be written");
+    }
+
+    /// A new namespace of its own, gone with the test.
+    #[track_caller]
+    pub(super) fn namespace(&self, word: &str) -> Namespace<'_> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{word}-{}-{count}", process::id());
+        self.kubectl(&["create", "namespace", &name]);
+        // Pods are refused until it is there.
+        let ready = || self.try_kubectl(&["-n", &name, "get", "serviceaccount", "default"]);
+        crate::support::eventually("its default service account", ready);
+        Namespace {
+            cluster: self,
+            name,
+        }
+    }
+
+    #[track_caller]
+    fn run(&self, command: Command, input: &str) -> String {
+        let shown = format!("{command:?}");
+        let output = output(command, input);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{shown}: {errors}");
+        String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+}
+
+fn output(mut command: Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    child.wait_with_output().expect("it can be waited for")
+}
+
+/// A namespace, and the objects outside of namespaces that have its name.
+pub(super) struct Namespace<'c> {
+    cluster: &'c Cluster,
+    pub(super) name: String,
+}
+
+impl Namespace<'_> {
+    /// kubectl in this namespace.
+    #[track_caller]
+    pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
+        let inside = [&["-n", self.name.as_str()], arguments].concat();
+        self.cluster.kubectl(&inside)
+    }
+
+    pub(super) fn try_kubectl(&self, arguments: &[&str]) -> Option<String> {
+        let inside = [&["-n", self.name.as_str()], arguments].concat();
+        self.cluster.try_kubectl(&inside)
+    }
+
+    /// The service account `agent`, which may do what the rules of a ClusterRole say.
+    #[track_caller]
+    pub(super) fn account(&self, rules: &str) {
+        self.apply(&ACCOUNT.replace("@RULES@", rules));
+    }
+
+    /// A new token of that account, alone in the file as from one moment to the next.
+    #[track_caller]
+    pub(super) fn write_token(&self, file: &Path) {
+        let token = self.kubectl(&["create", "token", "agent"]);
+        let new = file.with_extension("new");
+        fs::write(&new, token).expect("a file can be written");
+        fs::rename(new, file).expect("a file can be renamed");
+    }
+
+    /// Makes the objects of a manifest, in which `@NAME@` is this namespace.
+    #[track_caller]
+    pub(super) fn apply(&self, manifest: &str) {
+        let manifest = manifest.replace("@NAME@", &self.name);
+        let arguments = ["-n", &self.name, "apply", "-f", "-"];
+        self.cluster.feed(&arguments, &manifest);
+    }
+}
+
+impl Drop for Namespace<'_> {
+    fn drop(&mut self) {
+        let name = self.name.as_str();
+        let own = "clusterrole,clusterrolebinding,node,namespace";
+        let delete = ["delete", "--ignore-not-found", "--wait=false", own, name];
+        let _ = self.cluster.try_kubectl(&delete);
+    }
+}

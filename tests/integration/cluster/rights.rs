@@ -1,0 +1,144 @@
+//! Service accounts: what they may not see is told, and their tokens rotate.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::rig::{Cluster, NODE, Namespace, alone, cluster};
+use super::shown::assert_equal_to_kubectl;
+use super::wait_ready;
+use crate::support::{Agent, program, within};
+
+pub(super) const ALL: &str = r#"[
+    {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
+    {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch]}]"#;
+
+#[test]
+fn what_is_forbidden_is_told_and_the_rest_works() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("rights");
+    namespace.account(&ALL.replace(" services,", ""));
+    let login = Login::new(&cluster, &namespace);
+    let agent = login.agent(&[("PIPEOPS_LOG_LEVEL", "debug")]);
+
+    let services = agent.json("/api/k8s/services");
+    assert_eq!(services["availability"]["state"], "forbidden", "{services}");
+    let reason = services["availability"]["reason"].as_str().unwrap();
+    assert!(reason.contains("services is forbidden"), "{reason}");
+    assert!(services.get("items").is_none() && services.get("count").is_none());
+    let ready = agent.get_open("/ready").body;
+    assert!(ready.contains("forbidden: services"), "{ready}");
+    for kind in ["nodes", "pods", "namespaces", "deployments", "events"] {
+        let list = agent.json(&format!("/api/k8s/{kind}"));
+        assert_eq!(list["availability"]["state"], "current", "{list}");
+    }
+    let names = agent.json("/api/k8s/namespaces").to_string();
+    assert!(names.contains(&namespace.name), "{names}");
+
+    // Neither the metrics API nor the kubelet may be asked: no figures, not zeros.
+    agent.wait_log("GET /apis/metrics.k8s.io/v1beta1/nodes failed: status 403");
+    agent.wait_log("/proxy/stats/summary failed: status 403");
+    let nodes = agent.json("/api/k8s/nodes");
+    let mut nodes = nodes["items"].as_array().unwrap().iter();
+    let node = nodes.find(|node| node["name"] == NODE).unwrap();
+    assert!(node.get("usage").is_none(), "{node}");
+}
+
+#[test]
+fn check_names_the_rights_that_are_missing() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("check");
+    namespace.account(&ALL.replace(" services,", ""));
+    let login = Login::new(&cluster, &namespace);
+    let (code, text) = login.check();
+    for missing in [
+        "list services",
+        "watch services",
+        "list nodes.metrics.k8s.io",
+    ] {
+        assert!(text.contains(&format!("may not {missing}")), "{text}");
+    }
+    assert_eq!(text.matches("may not").count(), 3, "{text}");
+    assert!(
+        text.contains("may list nodes, watch nodes, list pods"),
+        "{text}"
+    );
+    assert_eq!(code, Some(0), "warnings alone are no failure: {text}");
+
+    // An account without any right.
+    namespace.account("[]");
+    let (code, text) = login.check();
+    assert!(text.contains("none of the rights is granted"), "{text}");
+    assert_eq!(code, Some(1), "{text}");
+}
+
+#[test]
+fn a_new_token_in_the_file_heals_at_once() {
+    let Some(cluster) = alone() else { return };
+    let namespace = cluster.namespace("rotate");
+    namespace.account(ALL);
+    let login = Login::new(&cluster, &namespace);
+    let agent = login.agent(&[]);
+    let epoch = agent.json("/api/status/changes")["epoch"].clone();
+
+    // Tokens of a deleted account are void, also for one of the same name.
+    namespace.kubectl(&["delete", "serviceaccount", "agent"]);
+    namespace.account(ALL);
+    // Watches that are open stay so; a restart ends them.
+    cluster.script(&["restart", "apiserver"]);
+    wait_ready(&agent, 503);
+    let ready = agent.get_open("/ready").body;
+    assert!(ready.contains("not followed"), "{ready}");
+    assert_eq!(agent.get_open("/health").status, 200);
+
+    namespace.write_token(&login.token());
+    within(Duration::from_secs(5), "/ready with 200", || {
+        (agent.get_open("/ready").status == 200).then_some(())
+    });
+    assert_equal_to_kubectl(&cluster, &agent);
+    assert_eq!(agent.json("/api/status/changes")["epoch"], epoch);
+}
+
+/// A kubeconfig with the service account's token in a file.
+pub(super) struct Login(TempDir);
+
+impl Login {
+    pub(super) fn new(cluster: &Cluster, namespace: &Namespace<'_>) -> Self {
+        let login = Self(tempfile::tempdir().unwrap());
+        namespace.write_token(&login.token());
+        let user = json!({"tokenFile": login.token()});
+        cluster.kubeconfig_of(&user, &login.kubeconfig());
+        login
+    }
+
+    fn token(&self) -> PathBuf {
+        self.0.path().join("token")
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.0.path().join("kubeconfig")
+    }
+
+    pub(super) fn agent(&self, set: &[(&str, &str)]) -> Agent {
+        let agent = Agent::start(&self.kubeconfig(), set);
+        wait_ready(&agent, 200);
+        agent
+    }
+
+    /// Exit code and output of `pipeops-agent check`.
+    fn check(&self) -> (Option<i32>, String) {
+        let output = Command::new(program())
+            .arg("check")
+            .env_clear()
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("PIPEOPS_STATE_DIR", self.0.path())
+            .env("PIPEOPS_API_TOKEN", "unused")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    }
+}
