@@ -65,17 +65,9 @@ impl Survey {
         }
     }
 
-    /// What is due now; true when usage was measured.
+    /// What is due now; true when all is known and usage was measured.
     fn step(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
-        let now = Instant::now();
-        if now >= self.facts_due {
-            match self.ask_facts() {
-                // Figures do not depend on these rights.
-                Err(error) if is_refusal(&error) => self.tell(&error),
-                asked => asked?,
-            }
-            self.facts_due = now + FACTS_EVERY;
-        }
+        let known = self.know_server()?;
         let snapshot = self.published.current();
         if snapshot.nodes.is_empty() {
             return Ok(false);
@@ -89,7 +81,25 @@ impl Survey {
         let found = measured.is_some();
         let usage = measured.map(|usage| self.usage(usage));
         let _ = self.updates.send(Update::Usage(usage));
-        Ok(found)
+        Ok(found && known)
+    }
+
+    /// Asks who the cluster is when that is due; false while these credentials may
+    /// not know, which is no reason to measure nothing.
+    fn know_server(&mut self) -> Result<bool, k8s::Error> {
+        let now = Instant::now();
+        if now < self.facts_due {
+            return Ok(true);
+        }
+        match self.ask_facts() {
+            Ok(()) => self.facts_due = now + FACTS_EVERY,
+            Err(error) if is_refusal(&error) => {
+                self.tell(&error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     fn ask_facts(&self) -> Result<(), k8s::Error> {

@@ -6,9 +6,9 @@ use pipeops_agent::k8s::usage::{Probe, Source};
 use pipeops_agent::k8s::{self, Client};
 use serde_json::{Value, json};
 
-use super::follows;
+use super::{HEALED, follows};
 use crate::support::api_server::{ApiServer, Fault, KINDS, Op, object};
-use crate::support::{Agent, eventually};
+use crate::support::{Agent, eventually, within};
 
 const METRICS: &str = "/apis/metrics.k8s.io/v1beta1/nodes";
 
@@ -85,6 +85,12 @@ fn figures_do_not_depend_on_the_right_to_identify_the_cluster() {
     let agent = Agent::start(&server.kubeconfig(), &[]);
     shown(&agent);
     agent.wait_log("GET /api/v1/namespaces/kube-system failed: status 403");
+    // A server that has just started refuses what it will allow.
+    server.heal();
+    within(HEALED, "the cluster is known", || {
+        let cluster = agent.json("/api/status/cluster");
+        cluster["server"]["uid"].is_string().then_some(())
+    });
 }
 
 #[test]
