@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HEALED, Rig, follows, lives, shown, unready};
+use super::{HEALED, Rig, follows, lives, ready, shown, unready};
 use crate::support::api_server::{ApiServer, Cut, Fault, KINDS, Op, TOKEN, object, path};
 use crate::support::{Agent, eventually, within};
 
@@ -63,7 +63,7 @@ fn a_wrong_authority_is_named_until_its_file_is_right() {
     }
     server.write_ca();
     follows(&agent, &server, &KINDS.map(|(kind, _)| kind));
-    assert_eq!(agent.get_open("/ready").status, 200);
+    ready(&agent);
 }
 
 #[test]

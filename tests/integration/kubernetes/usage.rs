@@ -6,7 +6,7 @@ use pipeops_agent::k8s::usage::{Probe, Source};
 use pipeops_agent::k8s::{self, Client};
 use serde_json::{Value, json};
 
-use super::{HEALED, follows};
+use super::{HEALED, follows, ready};
 use crate::support::api_server::{ApiServer, Fault, KINDS, Op, object};
 use crate::support::{Agent, eventually, within};
 
@@ -73,7 +73,7 @@ fn without_any_source_there_are_no_figures() {
     assert_eq!(nodes["items"][0].get("usage"), None, "{nodes}");
     let summary = agent.get("/api/status/cluster").body;
     assert!(!summary.contains("usage"), "{summary}");
-    assert_eq!(agent.get_open("/ready").status, 200);
+    ready(&agent);
 }
 
 #[test]
