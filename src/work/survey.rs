@@ -63,23 +63,36 @@ impl Survey {
         }
     }
 
-    /// What is due now; true when usage was measured.
+    /// What is due now; true when usage was measured. Who may not know the one may
+    /// still know the other.
     fn step(&mut self) -> Result<bool, k8s::Error> {
         let now = Instant::now();
+        let mut facts = Ok(());
         if now >= self.facts_due {
-            self.ask_facts()?;
-            self.facts_due = now + FACTS_EVERY;
+            facts = self.ask_facts();
+            if facts.is_ok() {
+                self.facts_due = now + FACTS_EVERY;
+            }
         }
+        let measured = self.measure();
+        facts.and(measured)
+    }
+
+    /// Takes back figures that can no longer be measured.
+    fn measure(&mut self) -> Result<bool, k8s::Error> {
         let snapshot = self.published.current();
         let nodes: Vec<&str> = snapshot.nodes.iter().map(|node| &*node.name).collect();
         if nodes.is_empty() {
             return Ok(false);
         }
-        let measured = self.probe.fetch(&self.client, &nodes)?;
-        let found = measured.is_some();
-        let usage = measured.map(|usage| self.usage(usage));
+        let measured = self.probe.fetch(&self.client, &nodes);
+        let (usage, outcome) = match measured {
+            Ok(None) => (None, Ok(false)),
+            Ok(Some(usage)) => (Some(self.usage(usage)), Ok(true)),
+            Err(error) => (None, Err(error)),
+        };
         let _ = self.updates.send(Update::Usage(usage));
-        Ok(found)
+        outcome
     }
 
     fn ask_facts(&self) -> Result<(), k8s::Error> {
@@ -109,8 +122,7 @@ impl Survey {
         }
     }
 
-    /// How long to wait; tells each new problem once, and takes back figures that
-    /// can no longer be measured.
+    /// How long to wait; tells each new problem once.
     fn judge(&mut self, outcome: Result<bool, k8s::Error>) -> Duration {
         let now = Instant::now();
         match outcome {
@@ -127,7 +139,6 @@ impl Survey {
                     log::warn!("cannot ask the API server: {text}");
                     self.told = Some(text);
                 }
-                let _ = self.updates.send(Update::Usage(None));
                 self.backoff.failed(now, fastrand::f64())
             }
         }

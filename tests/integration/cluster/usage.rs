@@ -82,6 +82,6 @@ struct Restored<'c>(&'c Cluster);
 
 impl Drop for Restored<'_> {
     fn drop(&mut self) {
-        self.0.try_script(&["metrics"]);
+        self.0.restore_metrics();
     }
 }
