@@ -132,6 +132,14 @@ impl Cluster {
         self.run(self.script(&[verb, "apiserver"]), "");
     }
 
+    /// Brings an image, in a file of `docker save`, onto the node.
+    #[track_caller]
+    pub(super) fn load(&self, image: &Path) {
+        let mut command = self.script(&["load"]);
+        command.arg(image);
+        self.run(command, "");
+    }
+
     /// Has the metrics API as it was at the start.
     pub(super) fn restore_metrics(&self) {
         let _ = output(self.script(&["metrics"]), "");
