@@ -10,7 +10,7 @@ use crate::api::{self, Api};
 use crate::chain::Chain;
 use crate::cluster::{Kind, Published, State, Update, publication};
 use crate::config::Settings;
-use crate::control::store::{State as Kept, Store};
+use crate::control::store::Store;
 use crate::control::{self, Link};
 use crate::group::{Group, Outcome};
 use crate::health::{Beat, Beats};
@@ -189,42 +189,41 @@ impl Agent {
             return Ok(());
         };
         let client = Arc::new(control::Client::new(&options).map_err(mistaken)?);
-        let farewell = control::Options {
-            timeout: FAREWELL,
-            ..options.clone()
-        };
-        let farewell = Arc::new(control::Client::new(&farewell).map_err(mistaken)?);
-        let intervals = settings.intervals();
-        let link = Arc::new(Link::new(intervals.heartbeat));
-        let kept = recall(settings);
-        self.state_kept = Some(kept.0.is_some());
+        let link = Arc::new(Link::new(settings.intervals().heartbeat));
         let session = Arc::new(Session::new(
             Arc::clone(&client),
             Arc::clone(&link),
             self.identity.clone(),
-            intervals,
+            settings.intervals(),
         ));
-        // Full means that the status loop already knows.
-        let (due, asked) = bounded(1);
-        let heartbeat = Heartbeat::new(
-            Arc::clone(&session),
-            self.published.clone(),
-            kept,
-            due,
-            farewell,
-        );
-        let status = Status::new(session, self.published.clone(), asked);
-        let calls = Arc::clone(&client);
-        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
-        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
-        let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
-        self.add("status", SILENCE, body, || {});
+        let farewell = control::Options {
+            timeout: FAREWELL,
+            ..options.clone()
+        };
+        let farewell = control::Client::new(&farewell).map_err(mistaken)?;
+        let kept = recall(settings);
+        self.state_kept = Some(kept.0.is_some());
+        self.speak(session, kept, farewell);
         self.control = Some(api::ControlPlane {
             link,
             client,
             options,
         });
         Ok(())
+    }
+
+    /// The two loops that share a session.
+    fn speak(&mut self, session: Arc<Session>, kept: Kept, farewell: control::Client) {
+        // Full means that the status loop already knows.
+        let (due, asked) = bounded(1);
+        let calls = Arc::clone(&session.client);
+        let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
+        let published = self.published.clone();
+        let heartbeat = Heartbeat::new(session, published, kept, due, Arc::new(farewell));
+        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
+        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
+        let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
+        self.add("status", SILENCE, body, || {});
     }
 
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
@@ -266,7 +265,9 @@ impl Agent {
 }
 
 /// The store, if it can be written, and the agent's id as far as it is known.
-fn recall(settings: &Settings) -> (Option<Store>, Option<String>) {
+type Kept = (Option<Store>, Option<String>);
+
+fn recall(settings: &Settings) -> Kept {
     let configured = settings.agent_id.clone();
     let Some(folder) = &settings.state_dir else {
         return (None, configured);
@@ -284,7 +285,7 @@ fn recall(settings: &Settings) -> (Option<Store>, Option<String>) {
         store.check().map(|()| kept)
     });
     match kept {
-        Ok(Kept { agent_id }) => (Some(store), configured.or(agent_id)),
+        Ok(kept) => (Some(store), configured.or(kept.agent_id)),
         Err(error) => {
             log::error!(
                 "the state folder cannot be used, nothing outlives this process: {}",

@@ -211,7 +211,8 @@ fn rights(report: &mut Report, client: &Client) {
             ),
             Err(error) => {
                 let text = format!("cannot ask about {name}: {}", Chain(&error));
-                report.fail(&text, "the API server must answer SelfSubjectAccessReviews");
+                let hint = "the API server must answer SelfSubjectAccessReviews";
+                return report.fail(&text, hint);
             }
         }
     }

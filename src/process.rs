@@ -27,8 +27,9 @@ pub fn raise_open_files() {
         return;
     }
     limit.current = limit.maximum;
-    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
-        log::warn!("the limit of open files stays low: {error}");
+    match rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
+        Ok(()) => log::debug!("the limit of open files is raised"),
+        Err(error) => log::warn!("the limit of open files stays low: {error}"),
     }
 }
 
@@ -94,6 +95,15 @@ mod tests {
         assert_eq!(cpu_time(stat, 100), Some(Duration::from_secs(2)));
         assert_eq!(cpu_time("", 100), None);
         assert_eq!(cpu_time(stat, 0), None);
+    }
+
+    #[test]
+    fn open_files_are_limited_by_the_hard_limit_only() {
+        let limit = || rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let before = limit();
+        raise_open_files();
+        assert_eq!(limit().current, before.maximum);
+        assert_eq!(limit().maximum, before.maximum);
     }
 
     #[test]

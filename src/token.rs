@@ -91,6 +91,19 @@ impl Token {
         Some(secret)
     }
 
+    /// Reads the file again; true when it has another token than before.
+    pub fn changed(&self, now: Instant) -> bool {
+        let TokenSource::File(path) = &self.source else {
+            return false;
+        };
+        let Ok(secret) = read_file(path) else {
+            return false;
+        };
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = read.replace((secret.clone(), now));
+        before.is_none_or(|(before, _)| before.expose() != secret.expose())
+    }
+
     /// For people: where to change it.
     pub fn describe(&self) -> String {
         match &self.source {
@@ -184,6 +197,25 @@ mod tests {
         assert_eq!(token.current(at(61)).unwrap().expose(), "three");
         fs::remove_file(&path).unwrap();
         assert_eq!(token.current(at(900)).unwrap().expose(), "three");
+    }
+
+    #[test]
+    fn a_change_is_seen_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let token = Token::new(TokenSource::File(path.clone()));
+        let now = Instant::now();
+        assert!(!token.changed(now));
+        fs::write(&path, "one").unwrap();
+        assert!(token.changed(now));
+        assert!(!token.changed(now));
+        fs::write(&path, "two").unwrap();
+        assert!(token.changed(now));
+        assert_eq!(token.current(now).unwrap().expose(), "two");
+        fs::write(&path, "").unwrap();
+        assert!(!token.changed(now));
+        let fixed = Token::new(TokenSource::Fixed(Secret::new("one")));
+        assert!(!fixed.changed(now));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::event::tests::event;
 use super::{
-    Change, Changes, Kind, Name, Names, Pod, PodPhase, Recent, Requests, Row, Rows, State, Uid,
-    Update,
+    Change, Changes, Kind, Name, Names, Pod, PodPhase, Recent, Requests, Row, Rows, Snapshot,
+    State, Uid, Update,
 };
 
 const PODS: usize = 5_000;
@@ -18,6 +18,26 @@ const ROW_BUDGET: usize = 300;
 
 #[test]
 fn five_thousand_pods_fit_in_two_megabytes() {
+    let (mut state, names) = filled();
+    let snapshot = state.snapshot();
+    let (per_pod, all) = weigh(&snapshot, &names);
+    let row = size_of::<Pod>();
+    let report = format!(
+        "a pod is {row} bytes, {per_pod} with its names; {PODS} pods with full rings {all}"
+    );
+    assert_eq!(snapshot.changes.iter().count(), Changes::LIMIT);
+    assert_eq!(snapshot.events.len(), Recent::LIMIT);
+    assert!(per_pod <= ROW_BUDGET, "{report}");
+    assert!(all <= BUDGET, "{report}");
+    // Shown with --nocapture.
+    drop(std::io::Write::write_all(
+        &mut std::io::stdout(),
+        format!("{report}\n").as_bytes(),
+    ));
+}
+
+/// Pods, and rings that are full.
+fn filled() -> (State, Names) {
     let mut state = State::new(1);
     let mut names = Names::new();
     let mut rows = Rows::new(Kind::Pod);
@@ -36,8 +56,11 @@ fn five_thousand_pods_fit_in_two_megabytes() {
         changed.restarts += 1;
         state.apply(Update::Applied(Row::from(changed)), 1_000);
     }
-    let snapshot = state.snapshot();
+    (state, names)
+}
 
+/// Bytes of a pod with its names, and of everything.
+fn weigh(snapshot: &Snapshot, names: &Names) -> (usize, usize) {
     let mut heap = Heap::default();
     for pod in snapshot.pods.iter() {
         heap.pod(pod);
@@ -56,20 +79,7 @@ fn five_thousand_pods_fit_in_two_megabytes() {
     }
     // One byte of control for each slot of a hash set that is 7/8 full at most.
     heap.bytes += block((names.len() * 8 / 7).next_power_of_two() * (size_of::<Name>() + 1));
-    let row = size_of::<Pod>();
-    let all = heap.bytes;
-    let report = format!(
-        "a pod is {row} bytes, {per_pod} with its names; {PODS} pods with full rings {all}"
-    );
-    assert_eq!(snapshot.changes.iter().count(), Changes::LIMIT);
-    assert_eq!(snapshot.events.len(), Recent::LIMIT);
-    assert!(per_pod <= ROW_BUDGET, "{report}");
-    assert!(all <= BUDGET, "{report}");
-    // Shown with --nocapture.
-    drop(std::io::Write::write_all(
-        &mut std::io::stdout(),
-        format!("{report}\n").as_bytes(),
-    ));
+    (per_pod, heap.bytes)
 }
 
 #[test]

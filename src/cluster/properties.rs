@@ -257,26 +257,34 @@ fn row(kind: Kind, seed: &Seed) -> Row {
             created: number,
             phase: NamespacePhase::Active,
         }),
-        Kind::Deployment => Row::from(Deployment {
-            namespace,
-            name,
-            uid,
-            created: 0,
-            desired: 2,
-            updated: number,
-            ready: number,
-            available: number,
-        }),
-        Kind::Service => Row::from(Service {
-            namespace,
-            name,
-            uid,
-            created: number,
-            service_type: ServiceType::ClusterIp,
-            cluster_ip: None,
-            external: Name::from("<none>"),
-            ports: Name::from("80/TCP"),
-        }),
+        Kind::Deployment => Row::from(deployment(namespace, name, uid, number)),
+        Kind::Service => Row::from(service(namespace, name, uid, number)),
         Kind::Event => Row::from(event(&name, number)),
+    }
+}
+
+fn deployment(namespace: Name, name: Name, uid: Option<Uid>, number: u32) -> Deployment {
+    Deployment {
+        namespace,
+        name,
+        uid,
+        created: 0,
+        desired: 2,
+        updated: number,
+        ready: number,
+        available: number,
+    }
+}
+
+fn service(namespace: Name, name: Name, uid: Option<Uid>, number: u32) -> Service {
+    Service {
+        namespace,
+        name,
+        uid,
+        created: number,
+        service_type: ServiceType::ClusterIp,
+        cluster_ip: None,
+        external: Name::from("<none>"),
+        ports: Name::from("80/TCP"),
     }
 }

@@ -105,6 +105,12 @@ impl Client {
         self.agent.clone().shutdown();
     }
 
+    /// Whether the file of the token has another one than was read last, which the next
+    /// call then uses.
+    pub fn token_changed(&self) -> bool {
+        self.token.changed(Instant::now())
+    }
+
     /// Of answered calls.
     pub fn latency(&self) -> &Histogram {
         &self.latency

@@ -24,7 +24,7 @@ pub struct View {
     pub last_acknowledged_at: Option<Instant>,
     /// Beats the control plane acknowledged since the start.
     pub acknowledged: u64,
-    /// Beats missed in a row, as of the last failure.
+    /// Beats missed in a row, as of the last failure or look.
     pub missed: u32,
     pub alerting: bool,
     /// Why the last call failed; none while all is well.
@@ -81,6 +81,12 @@ impl Link {
         self.with(|record| record.failed(now, explanation))
     }
 
+    /// Time goes by without a call: counts what is missed meanwhile, and returns the
+    /// alert when that makes it due.
+    pub fn look(&self, now: Instant) -> Option<Alert> {
+        self.with(|record| record.look(now))
+    }
+
     pub fn view(&self) -> View {
         self.with(|record| record.view.clone())
     }
@@ -116,10 +122,14 @@ impl Record {
     }
 
     fn failed(&mut self, now: Instant, explanation: &Explanation) -> Option<Alert> {
-        let since = *self.failing_since.get_or_insert(now);
-        let lasting = now.saturating_duration_since(since);
-        self.view.missed = missed(lasting, self.interval);
+        self.failing_since.get_or_insert(now);
         self.view.explanation = Some(explanation.clone());
+        self.look(now)
+    }
+
+    fn look(&mut self, now: Instant) -> Option<Alert> {
+        let lasting = now.saturating_duration_since(self.failing_since?);
+        self.view.missed = missed(lasting, self.interval);
         if self.view.alerting || self.view.missed < MISSED_BEFORE_ALERT {
             return None;
         }
@@ -128,7 +138,7 @@ impl Record {
             missed: self.view.missed,
             ever_connected: self.view.ever_connected,
             lasting,
-            explanation: explanation.clone(),
+            explanation: self.view.explanation.clone()?,
         })
     }
 }
@@ -209,6 +219,22 @@ mod tests {
         let alert = link.failed(start + Duration::from_secs(4), &explanation("x"));
         assert!(!alert.unwrap().ever_connected);
         assert!(!link.view().ever_connected);
+    }
+
+    #[test]
+    fn beats_are_missed_while_no_call_is_made() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let link = Link::new(Duration::from_secs(30));
+        assert_eq!(link.look(at(900)), None);
+        assert_eq!(link.view().missed, 0);
+        link.failed(start, &explanation("token refused"));
+        assert_eq!(link.look(at(60)), None);
+        assert_eq!(link.view().missed, 3);
+        let alert = link.look(at(120)).unwrap();
+        assert_eq!(alert.explanation, explanation("token refused"));
+        assert_eq!(link.look(at(150)), None);
+        assert_eq!(link.failed(at(180), &explanation("token refused")), None);
     }
 
     #[test]

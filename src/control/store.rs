@@ -109,13 +109,17 @@ impl Store {
     }
 
     fn replace(&self, path: &Path, state: &State) -> io::Result<()> {
-        self.make_folder()?;
         let stored = Stored {
             version: VERSION,
             agent_id: state.agent_id.clone(),
         };
         let mut bytes = serde_json::to_vec(&stored)?;
         bytes.push(b'\n');
+        // Flash wears, and most starts change nothing.
+        if matches!(read(path), Ok(Some(old)) if old == bytes) {
+            return Ok(());
+        }
+        self.make_folder()?;
         let staged = self.folder.join(".agent.json.new");
         let mut file = create(&staged)?;
         file.write_all(&bytes)?;

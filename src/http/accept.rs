@@ -24,7 +24,10 @@ pub(super) enum Verdict {
     Empty,
     /// That one connection is lost; the next may be good.
     Next,
-    /// The process or the machine has no more: make room, then pause.
+    /// This process has no descriptor left: make room and go on, or pause.
+    Full,
+    /// The machine has none left, or no memory: make room and pause, since others
+    /// may take what is freed.
     Exhausted,
     /// Unknown: pause, so that it cannot spin.
     Pause,
@@ -78,7 +81,8 @@ pub(super) fn verdict(error: Errno) -> Verdict {
         | Errno::NETUNREACH
         | Errno::TIMEDOUT
         | Errno::CONNRESET => Verdict::Next,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Verdict::Exhausted,
+        Errno::MFILE => Verdict::Full,
+        Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Verdict::Exhausted,
         _ => Verdict::Pause,
     }
 }
@@ -96,7 +100,7 @@ mod tests {
             (Errno::INTR, Verdict::Next),
             (Errno::PROTO, Verdict::Next),
             (Errno::NETUNREACH, Verdict::Next),
-            (Errno::MFILE, Verdict::Exhausted),
+            (Errno::MFILE, Verdict::Full),
             (Errno::NFILE, Verdict::Exhausted),
             (Errno::NOBUFS, Verdict::Exhausted),
             (Errno::NOMEM, Verdict::Exhausted),

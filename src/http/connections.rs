@@ -139,12 +139,14 @@ impl Connections {
         self.table.evictable().is_some()
     }
 
-    /// Closes the idle connection nearest its deadline.
-    pub(super) fn evict(&mut self, now: Instant) {
-        if let Some(token) = self.table.evictable() {
-            self.stats.evicted.increment();
-            self.close(token, now);
-        }
+    /// Closes the idle connection nearest its deadline; false when none is idle.
+    pub(super) fn evict(&mut self, now: Instant) -> bool {
+        let Some(token) = self.table.evictable() else {
+            return false;
+        };
+        self.stats.evicted.increment();
+        self.close(token, now);
+        true
     }
 
     /// Closes what waits for a request, and says whether answers are under way.

@@ -87,13 +87,8 @@ impl Front {
             // It ends when the poll thread does, after what is queued.
             group.add(name, WORKER_STACK, move || worker.run(), || {});
         }
-        let rules = Rules {
-            body_limit: self.options.body_limit,
-            held: HELD.max(self.options.body_limit.saturating_mul(2)),
-            limits,
-        };
         let poller = Poller::new(Parts {
-            connections: Connections::new(rules, jobs, self.stats()),
+            connections: Connections::new(rules(&self.options), jobs, self.stats()),
             listeners: self.listeners,
             most: self.options.connections.max(1),
             limits,
@@ -105,6 +100,14 @@ impl Front {
         let poller = poller.map_err(Error::Poll)?;
         group.add("http", STACK, move || poller.run(), move || wake.stop());
         Ok(())
+    }
+}
+
+fn rules(options: &Options) -> Rules {
+    Rules {
+        body_limit: options.body_limit,
+        held: HELD.max(options.body_limit.saturating_mul(2)),
+        limits: options.limits,
     }
 }
 

@@ -173,15 +173,22 @@ impl Poller {
         if !listener.is_open(now) || (full && !self.connections.can_evict()) {
             return false;
         }
-        let error = match listener.accept() {
+        match listener.accept() {
             Ok((stream, peer)) => {
                 if full {
                     self.connections.evict(now);
                 }
                 self.open(stream, peer, now);
-                return true;
+                true
             }
-            Err(error) => error,
+            Err(error) => self.failed(index, error, now),
+        }
+    }
+
+    /// Accepting failed; true when it may be tried again at once.
+    fn failed(&mut self, index: usize, error: Errno, now: Instant) -> bool {
+        let Some(listener) = self.listeners.get_mut(index) else {
+            return false;
         };
         let verdict = verdict(error);
         if verdict == Verdict::Empty {
@@ -192,12 +199,16 @@ impl Poller {
         if verdict == Verdict::Next {
             return true;
         }
-        listener.paused = Some(now + self.limits.accept_pause);
-        if verdict == Verdict::Exhausted {
-            self.connections.evict(now);
+        let made_room = match verdict {
+            Verdict::Full | Verdict::Exhausted => self.connections.evict(now),
+            _ => false,
+        };
+        let again = made_room && verdict == Verdict::Full;
+        if !again {
+            listener.paused = Some(now + self.limits.accept_pause);
         }
         self.complain(error);
-        false
+        again
     }
 
     /// One line for the first, second, fourth, eighth error: the counter has them all.

@@ -1,4 +1,4 @@
-//! The reason phrases of RFC 9110 section 15.
+//! The reason phrases of RFC 9110 section 15, for statuses that occur here.
 
 /// Empty for codes without one; clients must not depend on it anyway.
 pub(super) fn phrase(status: u16) -> &'static str {
@@ -7,9 +7,6 @@ pub(super) fn phrase(status: u16) -> &'static str {
         201 => "Created",
         202 => "Accepted",
         204 => "No Content",
-        206 => "Partial Content",
-        301 => "Moved Permanently",
-        302 => "Found",
         303 => "See Other",
         304 => "Not Modified",
         307 => "Temporary Redirect",
@@ -23,12 +20,10 @@ pub(super) fn phrase(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
-        411 => "Length Required",
         412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
-        416 => "Range Not Satisfiable",
         417 => "Expectation Failed",
         421 => "Misdirected Request",
         422 => "Unprocessable Content",

@@ -81,6 +81,11 @@ impl Client {
         way.agent.clone().shutdown();
     }
 
+    /// Where it is, as [`Target::server`].
+    pub fn server(&self) -> &str {
+        self.shared.target.server()
+    }
+
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.call("GET", path, None)
     }

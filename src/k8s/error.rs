@@ -98,15 +98,15 @@ impl Error {
 
     /// Whether the certificates did not do: they may have been replaced on disk.
     pub(super) fn distrusted(&self) -> bool {
-        let Cause::Transport(error) = &self.cause else {
-            return false;
-        };
-        match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
-            ureq::Error::Io(error) => error
-                .get_ref()
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>),
-            _ => false,
+        matches!(&self.cause, Cause::Transport(ureq::Error::Tls(_))) || self.tls().is_some()
+    }
+
+    /// What TLS does not like, however deep it is.
+    fn tls(&self) -> Option<&rustls::Error> {
+        match &self.cause {
+            Cause::Transport(ureq::Error::Rustls(error)) => Some(error),
+            Cause::Transport(ureq::Error::Io(error)) => error.get_ref()?.downcast_ref(),
+            _ => None,
         }
     }
 }
@@ -150,6 +150,9 @@ impl Status {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed", self.request)?;
+        if let Some(rustls::Error::InvalidCertificate(_)) = self.tls() {
+            f.write_str(": check the certificate authority that is configured")?;
+        }
         match &self.cause {
             Cause::Status(status) => write!(f, ": {status}"),
             Cause::TooLarge { limit } => write!(f, ": the answer is larger than {limit} bytes"),

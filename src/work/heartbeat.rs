@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 
-use super::{Session, rest};
+use super::{LONGEST_WAIT, Session, TURN, rest};
 use crate::backoff::{Backoff, Policy, jitter};
 use crate::chain::Chain;
 use crate::cluster::{Availability, Kind, Published};
 use crate::control::proto::AgentStatus;
 use crate::control::store::{State, Store};
-use crate::control::{Client, Error, Verdict};
+use crate::control::{Alert, Client, Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
 use crate::report;
@@ -27,8 +27,8 @@ const BACKOFF: Policy = Policy {
 const SLOW_LANE: Duration = Duration::from_secs(300);
 /// How soon to look again for what the cluster has not told yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// No wish of a server keeps the agent silent for longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// Between beats of an agent that is yet to register.
+const REGISTER_SOON: Duration = Duration::from_secs(5);
 
 /// The loop's own state.
 pub struct Heartbeat {
@@ -41,6 +41,8 @@ pub struct Heartbeat {
     farewell: Arc<Client>,
     agent_id: Option<String>,
     registered: bool,
+    /// Whether the token is what fails.
+    refused: bool,
     backoff: Backoff,
     /// The last failure that was logged, so that each is logged once.
     told: Option<String>,
@@ -64,6 +66,7 @@ impl Heartbeat {
             farewell,
             agent_id,
             registered: false,
+            refused: false,
             backoff: Backoff::new(BACKOFF),
             told: None,
         }
@@ -72,8 +75,13 @@ impl Heartbeat {
     pub fn run(mut self, stop: &Stop, beat: &Beat) -> Outcome {
         loop {
             beat.stamp(Instant::now());
-            let wait = self.step();
-            if rest(stop, beat, wait) {
+            let outcome = self.step();
+            // A call that the shutdown cut short says nothing about the link.
+            if stop.is_stopped() {
+                break;
+            }
+            let wait = outcome.unwrap_or_else(|error| self.failed(&error));
+            if self.pause(stop, beat, wait) {
                 break;
             }
         }
@@ -82,43 +90,56 @@ impl Heartbeat {
     }
 
     /// One attempt; returns how long to wait for the next.
-    fn step(&mut self) -> Duration {
-        if !self.registered {
-            match self.register() {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return self.failed(&error),
-                // Not enough is known to register, but enough to say "alive".
-                None if self.agent_id.is_some() => {}
-                None => return LOOK_AGAIN,
-            }
+    fn step(&mut self) -> Result<Duration, Error> {
+        let registered = self.registered || self.register()?;
+        // Whoever cannot register yet may still say "alive" under the id it had.
+        if !registered && self.agent_id.is_none() {
+            return Ok(LOOK_AGAIN);
         }
-        match self.beat() {
-            Ok(()) => {
-                let interval = self.session.intervals().heartbeat;
-                let wait = jitter(interval, fastrand::f64());
-                if self.registered {
-                    wait
-                } else {
-                    wait.min(Duration::from_secs(5))
-                }
+        self.beat()?;
+        let wait = jitter(self.session.intervals().heartbeat, fastrand::f64());
+        Ok(if registered {
+            wait
+        } else {
+            wait.min(REGISTER_SOON)
+        })
+    }
+
+    /// Waits for the next attempt, and meanwhile counts the beats that are missed and
+    /// looks for a token in place of a refused one; true when asked to stop.
+    fn pause(&mut self, stop: &Stop, beat: &Beat, wait: Duration) -> bool {
+        let end = Instant::now() + wait;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return stop.is_stopped();
             }
-            Err(error) => self.failed(&error),
+            let interval = self.session.intervals().heartbeat;
+            if rest(stop, beat, left.min(interval).min(TURN)) {
+                return true;
+            }
+            if let Some(alert) = self.session.link.look(Instant::now()) {
+                raise(&alert);
+            }
+            if self.refused && self.session.client.token_changed() {
+                log::info!("control plane: there is another token, trying again");
+                return false;
+            }
         }
     }
 
-    /// None while the cluster has not told its identity.
-    fn register(&mut self) -> Option<Result<(), Error>> {
+    /// False while the cluster has not told its identity.
+    fn register(&mut self) -> Result<bool, Error> {
         let snapshot = self.published.current();
         if matches!(snapshot.availability(Kind::Node), Availability::Pending) {
-            return None;
+            return Ok(false);
         }
         let session = Arc::clone(&self.session);
         let facts = session.facts(self.agent_id.as_deref(), AgentStatus::Registering);
-        let registration = report::registration(&snapshot, &facts)?;
-        let registered = match session.client.register(&registration) {
-            Ok(registered) => registered,
-            Err(error) => return Some(Err(error)),
+        let Some(registration) = report::registration(&snapshot, &facts) else {
+            return Ok(false);
         };
+        let registered = session.client.register(&registration)?;
         session.adopt(registered.intervals.as_ref());
         let id = registered
             .agent_id
@@ -131,7 +152,7 @@ impl Heartbeat {
         session.link.registered(&id);
         self.remember(&id);
         self.registered = true;
-        Some(Ok(()))
+        Ok(true)
     }
 
     fn beat(&mut self) -> Result<(), Error> {
@@ -143,7 +164,10 @@ impl Heartbeat {
         let heartbeat = report::heartbeat(&snapshot, id, &facts);
         let answer = self.session.client.heartbeat(id, &heartbeat)?;
         self.acknowledged();
-        self.session.adopt(answer.intervals.as_ref());
+        if self.session.adopt(answer.intervals.as_ref()) {
+            // The status loop waits by the old interval, which may be long.
+            let _ = self.due.try_send(());
+        }
         Ok(())
     }
 
@@ -155,6 +179,7 @@ impl Heartbeat {
             .acknowledged(Instant::now(), SystemTime::now());
         self.backoff.succeeded(Instant::now());
         self.told = None;
+        self.refused = false;
         if let Some(recovery) = recovery {
             log::info!(
                 "connected again after {} s and {} missed beats",
@@ -183,18 +208,9 @@ impl Heartbeat {
         }
         log::debug!("control plane: {}", Chain(error));
         if let Some(alert) = alert {
-            let what = if alert.ever_connected {
-                "lost"
-            } else {
-                "never reached"
-            };
-            log::error!(
-                "alert: the control plane is {what}: {} beats missed in {} s: {}",
-                alert.missed,
-                alert.lasting.as_secs(),
-                alert.explanation.text
-            );
+            raise(&alert);
         }
+        self.refused = error.verdict() == Verdict::SlowLane;
         self.wait_after(error.verdict(), now)
     }
 
@@ -229,7 +245,8 @@ impl Heartbeat {
     /// A last word, if the link is in order: the server need not wonder.
     fn say_farewell(&self) {
         let view = self.session.link.view();
-        let (Some(id), true) = (&self.agent_id, view.ever_connected && view.missed == 0) else {
+        let is_known = self.registered || view.ever_connected;
+        let (Some(id), true) = (&self.agent_id, is_known && view.missed == 0) else {
             return;
         };
         let facts = self.session.facts(Some(id), AgentStatus::Stopping);
@@ -238,4 +255,19 @@ impl Heartbeat {
             log::info!("no farewell to the control plane: {}", Chain(&error));
         }
     }
+}
+
+/// Tells whoever reads errors alone.
+fn raise(alert: &Alert) {
+    let what = if alert.ever_connected {
+        "lost"
+    } else {
+        "never reached"
+    };
+    log::error!(
+        "alert: the control plane is {what}: {} beats missed in {} s: {}",
+        alert.missed,
+        alert.lasting.as_secs(),
+        alert.explanation.text
+    );
 }

@@ -27,6 +27,8 @@ pub use survey::Survey;
 
 /// Longest silence of a loop that only waits; their beats allow some multiple.
 pub const TURN: Duration = Duration::from_secs(30);
+/// No wish of a control plane keeps a loop silent for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Waits for `time` in turns short enough for the beat; true when asked to stop.
 fn rest(stop: &Stop, beat: &Beat, time: Duration) -> bool {

@@ -101,7 +101,7 @@ impl Sink for Feed {
                 Availability::Current { since }
             }
             Health::Lost { reason } => {
-                log::warn!("{kind} are no longer followed: {reason}");
+                log::warn!("{kind} are not followed: {reason}");
                 let reason = reason.to_owned();
                 Availability::Stale { since, reason }
             }

@@ -53,14 +53,16 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what the control plane wants, within limits.
-    pub(super) fn adopt(&self, wanted: Option<&WantedIntervals>) {
-        let Some(wanted) = wanted else { return };
+    /// Takes over what the control plane wants, within limits; true when that changed
+    /// anything.
+    pub(super) fn adopt(&self, wanted: Option<&WantedIntervals>) -> bool {
+        let Some(wanted) = wanted else { return false };
         let mut intervals = self
             .intervals
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if intervals.set(wanted) {
+        let changed = intervals.set(wanted);
+        if changed {
             self.link.set_interval(intervals.heartbeat);
             log::info!(
                 "the control plane set intervals: heartbeat {} s, status {} s",
@@ -68,6 +70,7 @@ impl Session {
                 intervals.status.as_secs_f64()
             );
         }
+        changed
     }
 
     /// What a report says besides the cluster's state.

@@ -3,14 +3,15 @@
 //! While the link is down this loop is silent: the heartbeat alone knocks.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, select};
 
-use super::{Session, TURN};
+use super::{LONGEST_WAIT, Session, TURN};
 use crate::backoff::jitter;
 use crate::cluster::Published;
 use crate::control::proto::AgentStatus;
+use crate::control::{Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
 use crate::report;
@@ -45,15 +46,15 @@ impl Status {
             select! {
                 recv(stop.closed()) -> _ => return Ok(()),
                 recv(self.due) -> due => match due {
-                    Ok(()) => self.step(),
+                    Ok(()) => self.step(stop),
                     Err(_) => return Err("the heartbeat has ended".into()),
                 },
-                default(left.min(TURN)) => if left <= TURN { self.step() },
+                default(left.min(TURN)) => if left <= TURN { self.step(stop) },
             }
         }
     }
 
-    fn step(&mut self) {
+    fn step(&mut self, stop: &Stop) {
         let interval = self.session.intervals().status;
         self.next = Instant::now() + jitter(interval, fastrand::f64());
         let view = self.session.link.view();
@@ -72,17 +73,17 @@ impl Status {
                 self.session.adopt(answer.intervals.as_ref());
                 log::debug!("status acknowledged");
             }
+            // A call that the shutdown cut short says nothing.
+            Err(_) if stop.is_stopped() => {}
             Err(error) => self.failed(&error),
         }
     }
 
     /// Failing here does not make the agent disconnected; the heartbeat judges that.
-    fn failed(&mut self, error: &crate::control::Error) {
+    fn failed(&mut self, error: &Error) {
         let explanation = error.explanation();
-        if let crate::control::Verdict::Retry { after: Some(after) } = error.verdict() {
-            self.next = self
-                .next
-                .max(Instant::now() + after.min(Duration::from_secs(3600)));
+        if let Verdict::Retry { after: Some(after) } = error.verdict() {
+            self.next = self.next.max(Instant::now() + after.min(LONGEST_WAIT));
         }
         if self.told.as_deref() != Some(&explanation.text) {
             log::warn!(

@@ -136,7 +136,7 @@ impl Survey {
             Err(error) => {
                 let text = Chain(&error).to_string();
                 if self.told.as_ref() != Some(&text) {
-                    log::warn!("cannot ask the API server: {text}");
+                    log::warn!("cannot ask the API server {}: {text}", self.client.server());
                     self.told = Some(text);
                 }
                 self.backoff.failed(now, fastrand::f64())

@@ -1,7 +1,11 @@
 //! Everything that is tested through files, processes and sockets, in one binary.
 
+mod agent;
+mod api;
 mod cluster;
 mod config;
 mod control;
+mod http;
+mod kubernetes;
 mod support;
 mod tidy;

@@ -125,72 +125,79 @@ pub(super) fn explain(failure: &Failure) -> Explanation {
             ),
             "set the control plane's URL to where it really is, or look for a captive portal",
         ),
-        Cause::TooLarge { limit } => Explanation::new(
-            Stage::Protocol,
-            format!("{} answers with more than {limit} bytes", peer.authority),
-            NOT_A_CONTROL_PLANE,
-        ),
+        Cause::TooLarge { limit } => foreign(format!(
+            "{} answers with more than {limit} bytes",
+            peer.authority
+        )),
         Cause::Decode {
             content_type,
             source,
-        } => Explanation::new(
-            Stage::Protocol,
-            format!(
-                "{} answers with {content_type} that is not the JSON of the protocol: {source}",
-                peer.authority
-            ),
-            NOT_A_CONTROL_PLANE,
-        ),
+        } => foreign(format!(
+            "{} answers with {content_type} that is not the JSON of the protocol: {source}",
+            peer.authority
+        )),
     }
 }
 
-const NOT_A_CONTROL_PLANE: &str = "look whether the URL is that of a control plane, and whether a proxy or captive portal answers instead";
+/// Something answers, but no control plane does.
+fn foreign(text: String) -> Explanation {
+    let hint = "look whether the URL is that of a control plane, and whether a proxy or captive portal answers instead";
+    Explanation::new(Stage::Protocol, text, hint)
+}
 
 fn refusal(status: u16, message: &str, failure: &Failure) -> Explanation {
-    let peer = &*failure.peer;
     let says = if message.is_empty() {
         format!("status {status}")
     } else {
         format!("status {status}, {message}")
     };
-    let with_skew = |hint: &str| match failure.skew.and_then(skew) {
+    let (stage, what, hint) = meaning(status, failure);
+    // Clocks that differ make good tokens look expired.
+    let skew = failure.skew.and_then(skew);
+    let hint = match skew.filter(|_| stage == Stage::Authentication) {
         Some(skew) => format!("{hint}; {}", skew.text),
         None => hint.to_owned(),
     };
+    Explanation::new(stage, format!("{what} ({says})"), hint)
+}
+
+/// Stage, what happened, and what to do.
+fn meaning(status: u16, failure: &Failure) -> (Stage, String, &'static str) {
+    let (path, token) = (&failure.path, &failure.peer.token);
     match status {
-        401 => Explanation::new(
+        401 => (
             Stage::Authentication,
-            format!("the control plane does not accept {} ({says})", peer.token),
-            with_skew("get a new token: this one is wrong, expired or revoked"),
+            format!("the control plane does not accept {token}"),
+            "get a new token: this one is wrong, expired or revoked",
         ),
-        403 => Explanation::new(
+        403 => (
             Stage::Authentication,
-            format!("the control plane forbids this to {} ({says})", peer.token),
-            with_skew("ask for the right to do this, or use the token of this very cluster"),
+            format!("the control plane forbids this to {token}"),
+            "ask for the right to do this, or use the token of this very cluster",
         ),
-        407 => Explanation::new(
+        407 => (
             Stage::Proxy,
-            format!("a proxy wants authentication ({says})"),
+            "a proxy wants authentication".to_owned(),
             "put user and password into HTTPS_PROXY",
         ),
-        404 | 410 => Explanation::new(
+        404 | 410 => (
             Stage::Server,
-            format!("the control plane does not know {} ({says})", failure.path),
+            format!("the control plane does not know {path}"),
             "an agent registers again by itself; otherwise look at the path of the URL",
         ),
-        429 => Explanation::new(
+        429 => (
             Stage::Server,
-            format!("the control plane asks to come back later ({says})"),
+            "the control plane asks to come back later".to_owned(),
             "nothing to do: the agent waits as long as it was asked to",
         ),
-        500..=599 => Explanation::new(
+        500..=599 => (
             Stage::Server,
-            format!("the control plane has a problem ({says})"),
+            "the control plane has a problem".to_owned(),
             "nothing to do here: the agent tries again; look at the control plane",
         ),
-        _ => Explanation::new(
+        _ => (
             Stage::Server,
-            format!("the control plane refuses the request ({says})"),
+            "the control plane refuses the request".to_owned(),
             "compare the versions of agent and control plane",
         ),
     }

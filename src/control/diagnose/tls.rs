@@ -40,7 +40,7 @@ pub(super) fn explain(error: &Error, authority: &str) -> Explanation {
 pub(super) fn is_about_trust(error: &Error) -> bool {
     matches!(
         error,
-        Error::InvalidCertificate(CertificateError::UnknownIssuer)
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
     )
 }
 
@@ -61,8 +61,41 @@ pub(super) fn is_about_time(error: &Error) -> bool {
 fn certificate(error: &CertificateError, authority: &str) -> Explanation {
     use CertificateError as Bad;
     let of = format!("the certificate of {authority}");
+    let (text, hint) = match error {
+        Bad::ExpiredContext { .. } | Bad::NotValidYetContext { .. } => return dated(error, &of),
+        Bad::NotValidForNameContext {
+            expected,
+            presented,
+        } => (
+            format!(
+                "{of} is for {}, not for {}",
+                names(presented),
+                name(expected)
+            ),
+            "use a name that the certificate has, or give the control plane another certificate",
+        ),
+        Bad::UnknownIssuer => (
+            format!("{of} is from an issuer that is not trusted"),
+            "name the control plane's CA with PIPEOPS_CA_FILE; an unknown CA may also be a proxy \
+             that reads along",
+        ),
+        // A CA that was made anew mostly has its old name.
+        Bad::BadSignature => (
+            format!("{of} is signed with another key than that of the trusted CA of this name"),
+            "put the present certificate of the control plane's CA into PIPEOPS_CA_FILE",
+        ),
+        Bad::Revoked => (format!("{of} was revoked"), RENEW),
+        error => (format!("{of} is not acceptable: {error}"), RENEW),
+    };
+    Explanation::new(Stage::Tls, text, hint)
+}
+
+const RENEW: &str = "renew the control plane's certificate";
+
+/// A certificate of another time.
+fn dated(error: &CertificateError, of: &str) -> Explanation {
     match error {
-        Bad::ExpiredContext { time, not_after } => Explanation::new(
+        CertificateError::ExpiredContext { time, not_after } => Explanation::new(
             Stage::Tls,
             format!(
                 "{of} expired at {}; this machine's clock says {}",
@@ -71,7 +104,7 @@ fn certificate(error: &CertificateError, authority: &str) -> Explanation {
             ),
             "renew the control plane's certificate, or set this machine's clock",
         ),
-        Bad::NotValidYetContext { time, not_before } => Explanation::new(
+        CertificateError::NotValidYetContext { time, not_before } => Explanation::new(
             Stage::Clock,
             format!(
                 "{of} is not valid before {}, and this machine's clock says {}",
@@ -80,34 +113,7 @@ fn certificate(error: &CertificateError, authority: &str) -> Explanation {
             ),
             "set this machine's clock (NTP): a certificate is rarely from the future",
         ),
-        Bad::NotValidForNameContext {
-            expected,
-            presented,
-        } => Explanation::new(
-            Stage::Tls,
-            format!(
-                "{of} is for {}, not for {}",
-                names(presented),
-                name(expected)
-            ),
-            "use a name that the certificate has, or give the control plane another certificate",
-        ),
-        Bad::UnknownIssuer => Explanation::new(
-            Stage::Tls,
-            format!("{of} is from an issuer that is not trusted"),
-            "name the control plane's CA with PIPEOPS_CA_FILE; an unknown CA may also be a proxy \
-             that reads along",
-        ),
-        Bad::Revoked => Explanation::new(
-            Stage::Tls,
-            format!("{of} was revoked"),
-            "renew the control plane's certificate",
-        ),
-        error => Explanation::new(
-            Stage::Tls,
-            format!("{of} is not acceptable: {error}"),
-            "renew the control plane's certificate",
-        ),
+        error => Explanation::new(Stage::Tls, format!("{of}: {error}"), RENEW),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ureq::Timeout;
 
-use super::{Explanation, NOT_A_CONTROL_PLANE, Stage, skew, tls};
+use super::{Explanation, Stage, foreign, skew, tls};
 use crate::chain::Chain;
 use crate::control::error::{Failure, Peer};
 use crate::resolver::LookupFailed;
@@ -37,26 +37,20 @@ pub(super) fn explain(error: &ureq::Error, failure: &Failure) -> Explanation {
             "look at user, password and rules of the proxy, or add the host to NO_PROXY",
         ),
         ureq::Error::Timeout(timeout) => too_slow(*timeout, peer),
-        ureq::Error::Protocol(error) => Explanation::new(
-            Stage::Protocol,
-            format!("{} does not answer with HTTP: {error}", peer.authority),
-            NOT_A_CONTROL_PLANE,
-        ),
-        ureq::Error::LargeResponseHeader(..) => Explanation::new(
-            Stage::Protocol,
-            format!("{} answers with a header that is too large", peer.authority),
-            NOT_A_CONTROL_PLANE,
-        ),
+        ureq::Error::Protocol(error) => foreign(format!(
+            "{} does not answer with HTTP: {error}",
+            peer.authority
+        )),
+        ureq::Error::LargeResponseHeader(..) => foreign(format!(
+            "{} answers with a header that is too large",
+            peer.authority
+        )),
         error => unknown(error, peer),
     }
 }
 
 fn unknown(error: &dyn std::fmt::Display, peer: &Peer) -> Explanation {
-    Explanation::new(
-        Stage::Protocol,
-        format!("the call to {} failed: {error}", peer.authority),
-        NOT_A_CONTROL_PLANE,
-    )
+    foreign(format!("the call to {} failed: {error}", peer.authority))
 }
 
 fn dns(error: &LookupFailed, peer: &Peer) -> Explanation {

@@ -1,6 +1,7 @@
 //! Peers that send or take their bytes slowly, or not at all.
 
 use super::*;
+use crate::http::Method;
 
 #[test]
 fn a_silent_connection_is_closed() {
@@ -77,7 +78,7 @@ fn slow_peers_hold_no_worker() {
 
 /// More than the buffers of two sockets take.
 fn large(_: &Request) -> Response {
-    let body: Vec<u8> = (0..12 << 20).map(|i: u32| (i % 251) as u8).collect();
+    let body: Vec<u8> = (0..=250).cycle().take(12 << 20).collect();
     Response::json(200, body)
 }
 
@@ -100,12 +101,7 @@ fn a_long_answer_taken_slowly_is_whole_and_holds_no_worker() {
     assert_eq!(head.field("Content-Length"), Some("12582912"));
     let mut body = vec![0; 12 << 20];
     slow.0.read_exact(&mut body).unwrap();
-    assert!(
-        large(&Request::new(super::super::Method::Get, "/"))
-            .body
-            .as_bytes()
-            == body
-    );
+    assert!(large(&Request::new(Method::Get, "/")).body.as_bytes() == body);
     assert_eq!(slow.reply().body, "GET /after ");
     assert_eq!(front.stats.latency.count(), 3);
 }

@@ -8,6 +8,8 @@ use crate::k8s::error::{Error, Verdict};
 
 /// A list is new enough that one which expired again is no accident.
 const NEW: Duration = Duration::from_secs(10);
+/// A watch that ends sooner, without a word, is not asked for again at once.
+const BRIEF: Duration = Duration::from_secs(1);
 /// A server that starts refuses what it will allow as soon as it knows all roles: so
 /// long a refusal may be no more than that.
 const DOUBT: Duration = Duration::from_secs(30);
@@ -21,6 +23,9 @@ pub(super) struct Course {
     /// All up to it is known; none: to be listed.
     version: Option<String>,
     listed: Option<Instant>,
+    opened: Option<Instant>,
+    /// Whether the watch that is open has told anything.
+    spoke: bool,
     /// Failures since the last watch was opened.
     failures: u32,
     /// Watches that ended in nonsense since the last progress.
@@ -28,6 +33,8 @@ pub(super) struct Course {
     /// Since when every answer was a refusal.
     refused: Option<Instant>,
     told: Told,
+    /// Why, as it was told.
+    reason: String,
 }
 
 /// What was last said about the health of this watch.
@@ -54,10 +61,13 @@ impl Course {
             backoff: Backoff::new(limits.backoff),
             version: None,
             listed: None,
+            opened: None,
+            spoke: false,
             failures: 0,
             garbled: 0,
             refused: None,
             told: Told::Nothing,
+            reason: String::new(),
         }
     }
 
@@ -74,6 +84,8 @@ impl Course {
     /// The watch is open; true when that is news.
     pub(super) fn opened(&mut self, now: Instant) -> bool {
         self.failures = 0;
+        self.opened = Some(now);
+        self.spoke = false;
         self.refused = None;
         self.backoff.succeeded(now);
         std::mem::replace(&mut self.told, Told::Live) != Told::Live
@@ -82,21 +94,29 @@ impl Course {
     /// All up to `version` has been handed on.
     pub(super) fn advance(&mut self, version: &str) {
         self.garbled = 0;
+        self.spoke = true;
         let own = self.version.get_or_insert_default();
         own.clear();
         own.push_str(version);
     }
 
-    /// The server ended the watch in order. One that ends before it said anything
-    /// is not asked again at once.
-    pub(super) fn ended(&mut self, spoke: bool, now: Instant, random: f64) -> Duration {
-        if spoke {
+    /// The server ended the watch in order, as it does every few minutes.
+    pub(super) fn ended(&mut self, now: Instant, random: f64) -> Duration {
+        let brief = |opened| now.saturating_duration_since(opened) < BRIEF;
+        if self.spoke || !self.opened.is_some_and(brief) {
             return Duration::ZERO;
         }
-        self.backoff.failed(now, random)
+        self.backoff.failed(now, random).min(self.limits.soon)
     }
 
-    pub(super) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Judgement {
+    /// `text` is the error as people will see it: another one is news.
+    pub(super) fn failed(
+        &mut self,
+        error: &Error,
+        text: &str,
+        now: Instant,
+        random: f64,
+    ) -> Judgement {
         self.failures = self.failures.saturating_add(1);
         let doubtful = self.doubtful(error, now);
         let wait = self.wait(error, doubtful, now, random);
@@ -107,7 +127,10 @@ impl Course {
             _ if self.failures > 1 || self.told == Told::Nothing => Told::Lost,
             _ => return Judgement { wait, tell: None },
         };
-        let news = std::mem::replace(&mut self.told, tell) != tell;
+        let news = std::mem::replace(&mut self.told, tell) != tell || self.reason != text;
+        if news {
+            text.clone_into(&mut self.reason);
+        }
         Judgement {
             wait,
             tell: news.then_some(tell),
@@ -138,9 +161,10 @@ impl Course {
                 jitter(self.limits.slow, random)
             }
             Verdict::Expired => {
-                self.version = None;
+                // Without a version it was the list itself that expired.
+                let watched = self.version.take().is_some();
                 let new = |listed| now.saturating_duration_since(listed) < NEW;
-                if !self.listed.is_some_and(new) {
+                if watched && !self.listed.is_some_and(new) {
                     return Duration::ZERO;
                 }
                 self.backoff.failed(now, random)
@@ -181,9 +205,9 @@ mod tests {
     fn fail(course: &mut Course, error: &Error, times: usize) -> Judgement {
         let now = Instant::now();
         for _ in 1..times {
-            course.failed(error, now, 1.0);
+            course.failed(error, &error.to_string(), now, 1.0);
         }
-        course.failed(error, now, 1.0)
+        course.failed(error, &error.to_string(), now, 1.0)
     }
 
     #[test]
@@ -208,10 +232,10 @@ mod tests {
         let expired = status(410, None);
         let mut course = course();
         let later = Instant::now() + Duration::from_secs(60);
-        assert_eq!(course.failed(&expired, later, 1.0).wait, Duration::ZERO);
+        assert_eq!(course.failed(&expired, "", later, 1.0).wait, Duration::ZERO);
         assert_eq!(course.version(), None);
         course.listed("9".to_owned(), later);
-        let again = course.failed(&expired, later, 1.0).wait;
+        let again = course.failed(&expired, "", later, 1.0).wait;
         assert_eq!(again, Duration::from_millis(800));
     }
 
@@ -220,10 +244,10 @@ mod tests {
         let mut course = Course::new(Limits::default());
         let forbidden = status(403, None);
         let start = Instant::now();
-        let first = course.failed(&forbidden, start, 1.0);
+        let first = course.failed(&forbidden, "", start, 1.0);
         assert_eq!(first.tell, Some(Told::Forbidden));
         assert!(first.wait < Duration::from_secs(1));
-        let later = course.failed(&forbidden, start + DOUBT, 1.0);
+        let later = course.failed(&forbidden, "", start + DOUBT, 1.0);
         assert_eq!(later.tell, None);
         assert!(later.wait >= Duration::from_secs(60));
         assert!(course.opened(start));
@@ -234,20 +258,20 @@ mod tests {
         let mut course = course();
         let forbidden = status(403, None);
         let start = Instant::now();
-        assert_eq!(course.failed(&forbidden, start, 1.0).tell, None);
+        assert_eq!(course.failed(&forbidden, "", start, 1.0).tell, None);
         for _ in 0..8 {
-            let judgement = course.failed(&forbidden, start + DOUBT / 2, 1.0);
+            let judgement = course.failed(&forbidden, "", start + DOUBT / 2, 1.0);
             assert!(judgement.wait <= Duration::from_secs(3));
         }
         assert_eq!(course.told, Told::Lost);
         assert_eq!(course.version(), Some("7"));
-        let believed = course.failed(&forbidden, start + DOUBT, 1.0);
+        let believed = course.failed(&forbidden, "", start + DOUBT, 1.0);
         assert_eq!(believed.tell, Some(Told::Forbidden));
         assert!(believed.wait >= Duration::from_secs(60));
         assert_eq!(course.version(), None);
         // Anything else starts the doubt anew.
-        course.failed(&unreachable(), start + 2 * DOUBT, 1.0);
-        let again = course.failed(&forbidden, start + 2 * DOUBT, 1.0);
+        course.failed(&unreachable(), "", start + 2 * DOUBT, 1.0);
+        let again = course.failed(&forbidden, "", start + 2 * DOUBT, 1.0);
         assert!(again.wait <= Duration::from_secs(3));
     }
 
@@ -261,6 +285,15 @@ mod tests {
         assert!(!known.opened(Instant::now()));
         let mut fresh = Course::new(Limits::default());
         assert_eq!(fail(&mut fresh, &unreachable(), 1).tell, Some(Told::Lost));
+    }
+
+    #[test]
+    fn another_reason_is_news() {
+        let mut fresh = Course::new(Limits::default());
+        fail(&mut fresh, &unreachable(), 3);
+        let other = status(401, None);
+        assert_eq!(fail(&mut fresh, &other, 1).tell, Some(Told::Lost));
+        assert_eq!(fail(&mut fresh, &other, 1).tell, None);
     }
 
     #[test]
@@ -281,9 +314,27 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_that_says_nothing_is_not_asked_again_at_once() {
-        let now = Instant::now();
-        assert_eq!(course().ended(true, now, 1.0), Duration::ZERO);
-        assert_eq!(course().ended(false, now, 1.0), Duration::from_millis(800));
+    fn a_list_that_expires_is_not_asked_for_in_a_circle() {
+        let mut fresh = Course::new(Limits::default());
+        let wait = fail(&mut fresh, &status(410, None), 1).wait;
+        assert_eq!(wait, Duration::from_millis(800));
+    }
+
+    #[test]
+    fn a_brief_watch_that_says_nothing_is_not_asked_again_at_once() {
+        let start = Instant::now();
+        let mut course = course();
+        course.opened(start);
+        assert_eq!(course.ended(start, 1.0), Duration::from_millis(800));
+        course.opened(start);
+        let later = start + BRIEF;
+        assert_eq!(course.ended(later, 1.0), Duration::ZERO, "a quiet one");
+        course.opened(later);
+        course.advance("8");
+        assert_eq!(course.ended(later, 1.0), Duration::ZERO, "one that spoke");
+        for _ in 0..9 {
+            course.opened(later);
+            assert!(course.ended(later, 1.0) <= Limits::default().soon);
+        }
     }
 }

@@ -52,7 +52,7 @@ pub trait Sink {
     /// Added or modified.
     fn applied(&mut self, object: &[u8]);
     fn deleted(&mut self, object: &[u8]);
-    /// Said once for each change.
+    /// Said once for each change, of the reason too.
     fn health(&mut self, health: Health<'_>);
 }
 
@@ -143,8 +143,8 @@ impl Watcher {
         }
     }
 
-    /// Lists if need be, then watches to the end; true when the server spoke.
-    fn step(&mut self, beat: &Beat, sink: &mut dyn Sink) -> Result<bool, Error> {
+    /// Lists if need be, then watches to the end.
+    fn step(&mut self, beat: &Beat, sink: &mut dyn Sink) -> Result<(), Error> {
         if self.course.version().is_none() {
             if self.lists > 0 {
                 self.stats.relists.increment();
@@ -158,7 +158,7 @@ impl Watcher {
         self.follow(beat, sink)
     }
 
-    fn follow(&mut self, beat: &Beat, sink: &mut dyn Sink) -> Result<bool, Error> {
+    fn follow(&mut self, beat: &Beat, sink: &mut dyn Sink) -> Result<(), Error> {
         let path = self.path();
         let response = self.client.open(&path)?;
         if self.watches > 0 {
@@ -171,10 +171,9 @@ impl Watcher {
         let mut reader = response.into_body().into_reader();
         let mut lines = Lines::new(self.limits.line);
         let mut chunk = vec![0; CHUNK];
-        let mut spoke = false;
         loop {
             let bytes = match reader.read(&mut chunk) {
-                Ok(0) => return Ok(spoke),
+                Ok(0) => return Ok(()),
                 Ok(count) => chunk.get(..count).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -184,7 +183,6 @@ impl Watcher {
             let now = Instant::now();
             beat.stamp(now);
             self.stats.hear(now);
-            spoke = true;
             self.take(&mut lines, bytes, sink)
                 .map_err(|cause| Error::new("GET", &path, cause))?;
         }
@@ -233,15 +231,15 @@ impl Watcher {
     }
 
     /// How long to wait before the next step.
-    fn judge(&mut self, outcome: Result<bool, Error>, sink: &mut dyn Sink) -> Duration {
+    fn judge(&mut self, outcome: Result<(), Error>, sink: &mut dyn Sink) -> Duration {
         let (now, random) = (Instant::now(), fastrand::f64());
         let error = match outcome {
-            Ok(spoke) => return self.course.ended(spoke, now, random),
+            Ok(()) => return self.course.ended(now, random),
             Err(error) => error,
         };
         let text = Chain(&error).to_string();
         log::debug!("watch of {}: {text}", self.resource.name);
-        let judgement = self.course.failed(&error, now, random);
+        let judgement = self.course.failed(&error, &text, now, random);
         match judgement.tell {
             Some(Told::Lost) => sink.health(Health::Lost { reason: &text }),
             Some(Told::Forbidden) => sink.health(Health::Forbidden { message: &text }),

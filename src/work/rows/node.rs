@@ -3,7 +3,7 @@
 use super::seconds;
 use crate::cluster::{Name, Names, Node, NodeSystem, Pressures, Readiness, Resources, Uid};
 use crate::k8s::quantity::{millis, units};
-use crate::k8s::types::{self, NodeStatus, ResourceList, Text};
+use crate::k8s::types::{self, NodeMetadata, NodeStatus, ResourceList, Text};
 
 const ROLE: &str = "node-role.kubernetes.io/";
 const REGION: &str = "topology.kubernetes.io/region";
@@ -21,15 +21,6 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
             .find(|(own, _)| &***own == name)
             .map(|(_, value)| Name::from(&**value))
     };
-    let roles = metadata
-        .labels
-        .keys()
-        .filter_map(|label| label.strip_prefix(ROLE));
-    let mut roles: Vec<Name> = roles
-        .filter(|role| !role.is_empty())
-        .map(Name::from)
-        .collect();
-    roles.sort();
     Node {
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
@@ -42,7 +33,7 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         reason: ready.and_then(|ready| some(&ready.reason)),
         unschedulable: spec.unschedulable,
         pressures: pressures(status),
-        roles: roles.into_boxed_slice(),
+        roles: roles(metadata),
         system: system(status, names),
         capacity: resources(&status.capacity),
         allocatable: resources(&status.allocatable),
@@ -52,6 +43,16 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         region: label(REGION),
         zone: label(ZONE),
     }
+}
+
+/// Sorted, because the labels are.
+fn roles(metadata: &NodeMetadata<'_>) -> Box<[Name]> {
+    let labels = metadata.labels.keys();
+    let roles = labels.filter_map(|label| label.strip_prefix(ROLE));
+    roles
+        .filter(|role| !role.is_empty())
+        .map(Name::from)
+        .collect()
 }
 
 fn pressures(status: &NodeStatus<'_>) -> Pressures {

@@ -2,7 +2,7 @@
 # Where Kubernetes' programs come from: a given folder, the cache, the official
 # releases, or, where only a Go module proxy is in reach, a build from source.
 
-kubernetes_tools="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl"
+KUBERNETES_TOOLS="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl"
 
 # The path of a program that is there.
 tool() { # NAME
@@ -37,9 +37,7 @@ version_of() { # GROUP
 	esac
 }
 
-cached() { echo "$CLUSTER_CACHE/$1/v$(version_of "$1")-${CLUSTER_ARCH:-$(dpkg_arch)}"; } # GROUP
-
-dpkg_arch() { [ "$(uname -m)" = aarch64 ] && echo arm64 || echo amd64; }
+cached() { echo "$CLUSTER_CACHE/$1/v$(version_of "$1")-$CLUSTER_ARCH"; } # GROUP
 
 # One caller at a time; a half-made folder never gets the final name.
 obtain() { # GROUP
@@ -50,10 +48,10 @@ obtain() { # GROUP
 		flock 9
 		[ ! -d "$final" ] || exit 0
 		rm -rf "$CLUSTER_CACHE/$group"/.new.*
-		work=$(mktemp -d "$CLUSTER_CACHE/$group/.new.XXXXXX")
+		work=$(mktemp -d "$CLUSTER_CACHE/$group/.new.XXXXXX") || die "no temporary folder"
 		download "$group" "$work" || build "$group" "$work"
 		chmod 0755 "$work" "$work"/*
-		mv "$work" "$final"
+		mv "$work" "$final" || die "no folder $final"
 	) 9>"$CLUSTER_CACHE/$group/lock" || exit $?
 }
 
@@ -64,8 +62,8 @@ download() { # GROUP FOLDER
 	kubernetes)
 		local sum=KUBERNETES_SHA512_$upper
 		fetch "https://dl.k8s.io/$version/kubernetes-server-linux-$arch.tar.gz" "$2/server" sha512sum "${!sum}" || return 1
-		# shellcheck disable=SC2086 # a list of plain words
-		tar -xzf "$2/server" -C "$2" --strip-components=3 $(printf 'kubernetes/server/bin/%s ' $kubernetes_tools)
+		# shellcheck disable=SC2046,SC2086 # a list of plain words
+		tar -xzf "$2/server" -C "$2" --strip-components=3 $(printf 'kubernetes/server/bin/%s ' $KUBERNETES_TOOLS)
 		rm "$2/server"
 		;;
 	metrics-server)
@@ -111,8 +109,9 @@ build() { # GROUP FOLDER
 }
 
 packages() { # GROUP
+	# shellcheck disable=SC2086 # a list of plain words
 	case $1 in
-	kubernetes) printf 'k8s.io/kubernetes/cmd/%s ' $kubernetes_tools ;;
+	kubernetes) printf 'k8s.io/kubernetes/cmd/%s ' $KUBERNETES_TOOLS ;;
 	*) echo "sigs.k8s.io/$1/cmd/$1" ;;
 	esac
 }

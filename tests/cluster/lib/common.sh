@@ -1,11 +1,18 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2153 # CLUSTER_HOME is the caller's
 # Names of this cluster's things, and how the script speaks and waits.
 
 CLUSTER_NAME=${CLUSTER_NAME:-dev}
 CLUSTER_DIR=${TMPDIR:-/tmp}/pipeops-cluster-$CLUSTER_NAME
 CLUSTER_NETNS=pipeops-$CLUSTER_NAME
 CLUSTER_CGROUP=pipeops-$CLUSTER_NAME
-CLUSTER_CACHE=${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}
+export CLUSTER_CACHE=${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}
+case $(uname -m) in
+x86_64) CLUSTER_ARCH=amd64 ;;
+aarch64) CLUSTER_ARCH=arm64 ;;
+*) CLUSTER_ARCH= ;;
+esac
+export CLUSTER_ARCH
 
 say() { printf 'cluster %s: %s\n' "$CLUSTER_NAME" "$*" >&2; }
 
@@ -23,6 +30,8 @@ impossible() {
 check_names() {
 	[[ $CLUSTER_NAME =~ ^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$ ]] ||
 		die "CLUSTER_NAME must be up to 32 of a-z, 0-9 and -"
+	[[ ${CLUSTER_LINK:-1.2.3} =~ ^([0-9]{1,3}\.){2}[0-9]{1,3}$ ]] ||
+		die "CLUSTER_LINK must be three numbers, such as 198.18.57"
 	# The node hides these folders from itself: see node_namespace.
 	case $CLUSTER_DIR in /run/* | /var/run/* | /var/lib/* | /var/log/*)
 		CLUSTER_DIR=/tmp/pipeops-cluster-$CLUSTER_NAME

@@ -29,8 +29,7 @@ kill_all() {
 		kill -KILL $pids 2>/dev/null || :
 		sleep 0.1
 	done
-	# shellcheck disable=SC2086 # a list of numbers
-	die "these processes do not end: $(echo $pids)"
+	die "these processes do not end: ${pids//$'\n'/ }"
 }
 
 remove_network() {

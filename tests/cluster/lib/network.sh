@@ -4,14 +4,16 @@
 
 # host $LINK.1 <-> $LINK.2 namespace. The second is the address of everything in it.
 network_up() {
-	choose_link
-	mkdir -p -m 0700 "$CLUSTER_DIR"
-	[ -O "$CLUSTER_DIR" ] || die "$CLUSTER_DIR belongs to somebody else"
+	if [ -e "/run/netns/$CLUSTER_NETNS" ] && [ -f "$CLUSTER_DIR/link" ]; then
+		known_link
+		return
+	fi
+	# What a reboot or an interrupted start left.
+	down
+	mkdir -m 0700 "$CLUSTER_DIR"
 	mkdir -p "$CLUSTER_DIR"/{pids,logs,pki,config}
-	echo "$CLUSTER_LINK" >"$CLUSTER_DIR/link"
-	[ ! -e "/run/netns/$CLUSTER_NETNS" ] || return 0
 	ip netns add "$CLUSTER_NETNS"
-	ip link add "pc-$CLUSTER_LINK" type veth peer name eth0 netns "$CLUSTER_NETNS"
+	new_link
 	ip addr add "$CLUSTER_LINK.1/24" dev "pc-$CLUSTER_LINK"
 	ip link set "pc-$CLUSTER_LINK" up
 	ip -netns "$CLUSTER_NETNS" link set lo up
@@ -20,25 +22,25 @@ network_up() {
 	# Nothing is behind it: service addresses only need some route to be rewritten on.
 	ip -netns "$CLUSTER_NETNS" route add default via "$CLUSTER_LINK.1"
 	in_network sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	echo "$CLUSTER_LINK" >"$CLUSTER_DIR/link"
 }
 
-# The link of a running cluster, else the one asked for, else the first that is free.
-choose_link() {
-	if [ -f "$CLUSTER_DIR/link" ]; then
-		CLUSTER_LINK=$(cat "$CLUSTER_DIR/link")
-	elif [ -n "${CLUSTER_LINK:-}" ]; then
-		[[ $CLUSTER_LINK =~ ^([0-9]{1,3}\.){2}[0-9]{1,3}$ ]] || die "CLUSTER_LINK is three numbers, such as 198.18.57"
-		link_is_free "$CLUSTER_LINK" || die "CLUSTER_LINK $CLUSTER_LINK is in use; choose another, such as 198.18.77"
-	else
-		for last in {0..19}; do
-			CLUSTER_LINK=198.18.$last
-			! link_is_free "$CLUSTER_LINK" || break
-		done
-	fi
+known_link() {
+	CLUSTER_LINK=$(cat "$CLUSTER_DIR/link")
 	CLUSTER_ADDRESS=$CLUSTER_LINK.2
 }
 
-link_is_free() { [ ! -e "/sys/class/net/pc-$1" ]; }
+# The link asked for, else the first that is free. The kernel decides between two callers.
+new_link() {
+	local wanted=${CLUSTER_LINK:-} candidates=(198.18.{0..19})
+	[ -z "$wanted" ] || candidates=("$wanted")
+	for CLUSTER_LINK in "${candidates[@]}"; do
+		CLUSTER_ADDRESS=$CLUSTER_LINK.2
+		! ip link add "pc-$CLUSTER_LINK" type veth peer name eth0 netns "$CLUSTER_NETNS" 2>/dev/null || return 0
+	done
+	down
+	die "CLUSTER_LINK ${candidates[*]} is in use; choose another, such as 198.18.77"
+}
 
 in_network() { nsenter --net="/run/netns/$CLUSTER_NETNS" -- "$@"; }
 

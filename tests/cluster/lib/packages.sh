@@ -7,15 +7,12 @@ node_commands="containerd=containerd runc=runc iptables=iptables conntrack=connt
 
 require_machine() { # control|node
 	[ "$(uname -s)" = Linux ] || impossible "$(uname -s) is not Linux"
-	case $(uname -m) in
-	x86_64) CLUSTER_ARCH=amd64 ;;
-	aarch64) CLUSTER_ARCH=arm64 ;;
-	*) impossible "no Kubernetes for $(uname -m)" ;;
-	esac
+	[ -n "$CLUSTER_ARCH" ] || impossible "amd64 and arm64 are supported, not $(uname -m)"
 	[ "$(id -u)" -eq 0 ] || impossible "a cluster needs root, for namespaces and mounts"
 	unshare --net --mount true 2>/dev/null || impossible "network and mount namespaces are not allowed here"
 	require_packages "$1"
 	CNI_BIN=$(cni_bin) || [ "$1" = control ] || impossible "the CNI plugins are missing"
+	export CNI_BIN
 }
 
 require_packages() { # control|node

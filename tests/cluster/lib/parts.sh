@@ -1,17 +1,15 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2153
 # One function per part: the command line it runs with, the same on every start.
 
 CLUSTER_NODE=node-1
-control_parts="etcd apiserver controller-manager scheduler"
-node_parts="containerd kubelet proxy"
-all_parts="$control_parts $node_parts metrics-server kwok"
+CLUSTER_PARTS="etcd apiserver controller-manager scheduler containerd kubelet proxy metrics-server kwok"
 
 start() { # PART
 	alive "$1" || "start_${1//-/_}"
 }
 
 must_be_part() { # NAME
-	case " $all_parts " in *" ${1:-none} "*) ;; *) die "no part ${1:-named}; there are: $all_parts" ;; esac
+	case " $CLUSTER_PARTS " in *" ${1:-none} "*) ;; *) die "no part ${1:-named}; there are: $CLUSTER_PARTS" ;; esac
 }
 
 start_etcd() {
@@ -79,7 +77,8 @@ start_metrics_server() {
 
 start_kwok() {
 	spawn kwok network "$(tool kwok)" --config="$CLUSTER_DIR/config/kwok.yaml" --kubeconfig="$CLUSTER_DIR/pki/admin.kubeconfig" \
-		--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --node-ip=127.0.0.1 --server-address=127.0.0.1:10247
+		--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --node-ip=127.0.0.1 \
+		--server-address=127.0.0.1:10247 --node-lease-duration-seconds=40 --v=WARN
 }
 
 wait_ready() { # PART

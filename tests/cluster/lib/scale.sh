@@ -22,9 +22,9 @@ scale() { # PODS
 			numbered simulated-deployment.yaml "$i" $((($1 * i) / deployments - ($1 * (i - 1)) / deployments))
 		done
 	} | apply_all
-	surplus deployments "$deployments" --namespace=simulated
-	wait_for 900 "$1 simulated pods" pods_are "$1"
-	surplus nodes "$nodes" --selector=type=kwok
+	surplus deployments "$deployments"
+	wait_for 600 "$1 simulated pods" pods_are "$1"
+	surplus nodes "$nodes"
 	say "$1 simulated pods on $nodes nodes"
 }
 
@@ -41,28 +41,30 @@ numbered() { # TEMPLATE NUMBER [REPLICAS]
 apply_all() { kubectl apply --server-side --force-conflicts -f - >>"$CLUSTER_DIR/logs/scale.log" 2>&1 || die "see logs/scale.log"; }
 
 # Deletes those numbered above LAST.
-surplus() { # RESOURCE LAST KUBECTL-OPTIONS...
-	local resource=$1 last=$2
-	shift 2
-	kubectl get "$resource" "$@" -o name | while read -r name; do
-		[ "${name##*-}" -le "$last" ] || echo "$name"
-	done | xargs -r -n 100 "$(tool kubectl)" --kubeconfig="$CLUSTER_DIR/kubeconfig" delete --wait=false "${@:1:1}" \
-		>>"$CLUSTER_DIR/logs/scale.log"
+surplus() { # RESOURCE LAST
+	local extra
+	extra=$(kubectl get "$1" -n simulated -o name | awk -F- -v last="$2" '/\/(orders|simulated)-/ && $NF > last')
+	# shellcheck disable=SC2086 # names have no spaces
+	[ -z "$extra" ] || kubectl delete -n simulated --wait=false $extra >>"$CLUSTER_DIR/logs/scale.log" 2>&1
 }
 
-# All ready, and none of an earlier scale left over.
+# All ready, and none of an earlier scale still ending.
 pods_are() { # COUNT
-	local ready
-	ready=$(kubectl -n simulated get deployments -o 'jsonpath={range .items[*]}{.status.readyReplicas} {.status.replicas}{"\n"}{end}' |
-		awk '{ ready += $1; all += $2 } END { print ready + 0, all + 0 }')
-	[ "$ready" = "$1 $1" ]
+	local ready all
+	ready=$(kubectl -n simulated get deployments -o 'jsonpath={range .items[*]}{.status.readyReplicas}{"\n"}{end}' |
+		awk '{ sum += $1 } END { print sum + 0 }')
+	all=$(kubectl get --raw '/api/v1/namespaces/simulated/pods?limit=1' |
+		sed -n 's/.*"remainingItemCount":\([0-9]*\).*/\1/p; t; s/.*"items":\[{.*/0/p; t; s/.*/-1/p')
+	[ "$ready $((all + 1))" = "$1 $1" ]
 }
 
 scale_away() {
 	kubectl get namespace simulated >/dev/null 2>&1 || return 0
 	# kwok must still be there, to end the pods.
 	start_simulation
-	kubectl delete namespace simulated --timeout=900s >>"$CLUSTER_DIR/logs/scale.log"
-	kubectl delete nodes --selector=type=kwok >>"$CLUSTER_DIR/logs/scale.log"
+	surplus deployments 0
+	wait_for 600 "end of the simulated pods" pods_are 0
+	surplus nodes 0
+	kubectl delete namespace simulated --timeout=60s >>"$CLUSTER_DIR/logs/scale.log"
 	end TERM kwok
 }

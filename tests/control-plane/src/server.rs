@@ -131,15 +131,8 @@ impl Plane {
         if !delay.is_zero() && self.transcript.pause(delay) {
             return Answer::Dropped;
         }
-        let record = |response: Option<&Response>, fault: Option<&str>| {
-            self.transcript.record(name, request, response, fault);
-        };
-        match kind {
-            Kind::Delay => {
-                let response = self.regular(call, request);
-                record(Some(&response), None);
-                Answer::Whole(response)
-            }
+        let (answer, fault) = match kind {
+            Kind::Delay => (Answer::Whole(self.regular(call, request)), None),
             Kind::Answer {
                 status,
                 headers,
@@ -150,22 +143,18 @@ impl Plane {
                     headers,
                     body,
                 };
-                record(Some(&response), Some("answer"));
-                Answer::Whole(response)
+                (Answer::Whole(response), Some("answer"))
             }
-            Kind::Drop => {
-                record(None, Some("drop"));
-                Answer::Dropped
-            }
-            Kind::Reset => {
-                record(None, Some("reset"));
-                Answer::Reset
-            }
-            Kind::Garbage => {
-                record(None, Some("garbage"));
-                Answer::Garbage
-            }
-        }
+            Kind::Drop => (Answer::Dropped, Some("drop")),
+            Kind::Reset => (Answer::Reset, Some("reset")),
+            Kind::Garbage => (Answer::Garbage, Some("garbage")),
+        };
+        let response = match &answer {
+            Answer::Whole(response) => Some(response),
+            _ => None,
+        };
+        self.transcript.record(name, request, response, fault);
+        answer
     }
 
     fn regular(&self, call: Option<Call<'_>>, request: &Request) -> Response {

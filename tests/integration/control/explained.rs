@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-
+use std::path::Path;
 use std::time::Duration;
 
 use pipeops_agent::control::diagnose::{Stage, skew};
@@ -206,6 +206,19 @@ fn wrong_certificates() {
         &["not trusted", "ca.pem", "PIPEOPS_CA_FILE"],
     );
     assert_eq!(error.verdict(), retry(None));
+
+    // Another CA of the same name.
+    let renewed = tls_plane(tempfile::tempdir().unwrap().path());
+    let stale = Options {
+        ca_file: plane.ca_pem().map(Path::to_owned),
+        ..options(renewed.url())
+    };
+    let error = client(&stale).ping().unwrap_err();
+    assert_explained(
+        &error,
+        Stage::Tls,
+        &["another key", "ca.pem", "PIPEOPS_CA_FILE"],
+    );
 
     let public = client(&options(plane.url())).ping().unwrap_err();
     assert_explained(&public, Stage::Tls, &["not trusted", "public roots"]);

@@ -72,7 +72,7 @@ impl Page {
                 "type" => is_of(wanted.as_str().unwrap(), value),
                 "enum" => wanted.as_array().unwrap().contains(value),
                 "minimum" => value.as_f64() >= wanted.as_f64(),
-                "maxLength" => value.as_str().map(str::len) <= wanted.as_u64().map(|n| n as usize),
+                "maxLength" => value.as_str().map(|text| text.len() as u64) <= wanted.as_u64(),
                 "format" => humantime::parse_rfc3339(value.as_str().unwrap_or_default()).is_ok(),
                 "required" => {
                     let names = wanted.as_array().unwrap().iter();

@@ -3,15 +3,18 @@
 #![cfg(test)]
 
 mod agent;
+pub(crate) mod api_server;
 mod http;
+mod tiny_api;
 
 use std::env;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, command};
 pub(crate) use http::{Answer, request, request_with};
+pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 
 /// Long enough for a loaded machine; a test that works never waits for it.
 pub(crate) const SOON: Duration = Duration::from_secs(30);

@@ -1,0 +1,168 @@
+//! The routes of the built agent as curl sees them.
+
+#![cfg(test)]
+
+use serde_json::Value;
+
+use super::support::{Agent, Answer, TinyApi, eventually, request_with};
+
+const OPEN: [&str; 7] = [
+    "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
+];
+const GUARDED: [&str; 13] = [
+    "/api/health/detailed",
+    "/api/status/features",
+    "/api/status/connectivity",
+    "/api/status/cluster",
+    "/api/status/changes",
+    "/api/metrics/runtime",
+    "/api/k8s/nodes",
+    "/api/k8s/pods",
+    "/api/k8s/namespaces",
+    "/api/k8s/deployments",
+    "/api/k8s/services",
+    "/api/k8s/events",
+    "/api/status/changes?since=0",
+];
+
+fn agent(api: &TinyApi) -> Agent {
+    let agent = Agent::start(&api.kubeconfig(), &[]);
+    eventually("ready", || {
+        Some(agent.get_open("/ready")).filter(|answer| answer.status == 200)
+    });
+    agent
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16, words: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    let kind = answer.header("content-type");
+    assert_eq!(kind, Some("application/problem+json"), "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["status"], status);
+    let detail = body["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains(words), "{answer:?}");
+}
+
+fn ask(agent: &Agent, method: &str, path: &str, fields: &str) -> Answer {
+    request_with(agent.address(), method, path, fields).unwrap()
+}
+
+#[test]
+fn every_route_answers_json_with_and_without_its_body() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    for path in OPEN.iter().chain(&GUARDED) {
+        let answer = agent.get(path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(answer.json().is_object(), "{path}");
+    }
+    for path in OPEN {
+        assert_eq!(agent.get_open(path).status, 200, "{path} is open");
+    }
+    let got = agent.get_open("/version");
+    let head = ask(&agent, "HEAD", "/version", "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), got.header("content-length"));
+}
+
+#[test]
+fn probes_say_what_the_roadmap_says() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    assert_eq!(agent.get_open("/health").body, r#"{"status":"healthy"}"#);
+    assert_eq!(agent.get_open("/ready").json()["status"], "ready");
+    let version = agent.get_open("/version").json();
+    for field in ["version", "commit", "build_time", "rustc"] {
+        assert!(version[field].is_string(), "{field}: {version}");
+    }
+}
+
+#[test]
+fn routes_below_api_want_the_token() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    for path in GUARDED {
+        let answer = agent.get_open(path);
+        assert_problem(&answer, 401, "Authorization: Bearer");
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.starts_with("Bearer"), "{path}: {challenge}");
+    }
+    let wrong = ask(&agent, "GET", GUARDED[0], "Authorization: Bearer wrong\r\n");
+    assert_problem(&wrong, 401, "not the configured one");
+    assert!(!wrong.body.contains("wrong\""), "{wrong:?}");
+}
+
+#[test]
+fn without_a_configured_token_they_are_closed_and_say_how_to_open_them() {
+    let api = TinyApi::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = super::support::command();
+    command
+        .env_remove("PIPEOPS_API_TOKEN")
+        .env("KUBECONFIG", api.kubeconfig())
+        .env("PIPEOPS_STATE_DIR", folder.path());
+    let agent = Agent::spawn(&mut command);
+    for path in GUARDED {
+        assert_problem(&agent.get(path), 403, "PIPEOPS_API_TOKEN");
+    }
+    assert_eq!(agent.get_open("/health").status, 200);
+}
+
+#[test]
+fn what_is_not_offered_is_refused_in_the_usual_way() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    assert_problem(&agent.get("/nowhere"), 404, "GET / lists");
+    assert_problem(&agent.get("/api/k8s/secrets"), 404, "GET / lists");
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        let answer = ask(&agent, method, "/health", "Content-Length: 0\r\n");
+        assert_problem(&answer, 405, "GET");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
+    }
+    let options = ask(&agent, "OPTIONS", "/api/k8s/pods", "");
+    assert_eq!((options.status, options.body.as_str()), (204, ""));
+    assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"));
+    let html = ask(&agent, "GET", "/health", "Accept: text/html\r\n");
+    assert_problem(&html, 406, "application/json");
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    assert_eq!(ask(&agent, "GET", "/health", browser).status, 200);
+}
+
+#[test]
+fn figures_of_the_process_are_those_of_the_kernel() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    let runtime = agent.json("/api/metrics/runtime");
+    let proc = format!("/proc/{}", agent.pid());
+    let threads = std::fs::read_dir(format!("{proc}/task")).unwrap().count();
+    assert_eq!(runtime["threads"], threads, "{runtime}");
+    let status = std::fs::read_to_string(format!("{proc}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: u64 = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    let said = runtime["memory"]["resident_peak_bytes"].as_u64().unwrap();
+    // It may have grown since it answered.
+    assert!(said > 0 && said <= peak * 1024, "{said} of {peak} kB");
+    assert!(runtime["cpu"]["seconds"].is_number(), "{runtime}");
+    let answered = runtime["http"]["requests"].as_u64().unwrap();
+    let now = agent.json("/api/metrics/runtime")["http"]["requests"].as_u64();
+    assert_eq!(now, Some(answered + 1));
+}
+
+#[test]
+fn connectivity_tells_each_hop_that_there_is() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    let connectivity = agent.json("/api/status/connectivity");
+    let kubernetes = &connectivity["kubernetes"];
+    assert_eq!(kubernetes["reachable"], true, "{connectivity}");
+    assert!(kubernetes["latency_seconds"].as_f64() > Some(0.0));
+    assert_eq!(connectivity.get("control_plane"), None::<&Value>);
+}
