@@ -4,7 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -127,6 +127,8 @@ impl Drop for Deployed<'_> {
 /// A way from this machine to the pod's port.
 struct Forward {
     _process: Ended,
+    /// It ends when it can no longer write.
+    _out: BufReader<ChildStdout>,
     address: SocketAddr,
 }
 
@@ -141,6 +143,7 @@ impl Forward {
         let address = line.split(' ').find_map(|word| word.parse().ok());
         Self {
             _process: process,
+            _out: out,
             address: address.unwrap_or_else(|| panic!("no address: {line:?}")),
         }
     }
