@@ -26,10 +26,13 @@ fn a_restarted_api_server_is_followed_again() {
     let Some(cluster) = alone() else { return };
     let agent = cluster.agent(&[]);
     let namespace = cluster.namespace("restart");
-    survive(&cluster, &agent, || {
-        cluster.api_server("restart");
-    });
+    // It may be down for too short a time to be worth telling.
+    survive(&cluster, &agent, || cluster.api_server("restart"));
     assert_told(&agent, &namespace);
+    let opened = |watch: &Value| watch["reconnects"].as_u64() >= Some(1);
+    eventually("every watch opened again", || {
+        watches(&agent).iter().all(opened).then_some(())
+    });
 }
 
 /// With rights by RBAC, which a starting API server does not know yet.
@@ -58,6 +61,7 @@ fn two_minutes_without_an_api_server_heal_as_fast() {
     let namespace = cluster.namespace("long");
     survive(&cluster, &agent, || {
         cluster.api_server("stop");
+        wait_ready(&agent, 503);
         within(2 * OUTAGE, "two minutes of it", || {
             watches(&agent).iter().all(long_lost).then_some(())
         });
@@ -108,7 +112,7 @@ spec:
 "#;
 
 /// Does the damage, which ends with an API server that answers, while looking at the
-/// agent: it was always alive, in one process, ready before and after, not between.
+/// agent: it was always alive, in one process, ready before and after.
 fn survive(cluster: &Cluster, agent: &Agent, damage: impl FnOnce()) {
     let epoch = agent.json("/api/status/changes")["epoch"].clone();
     let healed = AtomicBool::new(false);
@@ -125,7 +129,6 @@ fn survive(cluster: &Cluster, agent: &Agent, damage: impl FnOnce()) {
     });
     assert_eq!(health, [200], "of /health");
     assert_eq!((ready.first(), ready.last()), (Some(&200), Some(&200)));
-    assert!(ready.contains(&503), "/ready never told: {ready:?}");
     assert_eq!(agent.json("/api/status/changes")["epoch"], epoch);
 }
 
