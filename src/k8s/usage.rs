@@ -12,8 +12,10 @@ use super::client::Client;
 use super::error::{Error, Verdict};
 use super::quantity;
 
-/// A source that was missing is tried again after this long.
+/// A source that is missing is tried again after this long.
 const RETRY: Duration = Duration::from_secs(300);
+/// So many refusals in a row mean that it is: a server that starts refuses at first.
+const REFUSALS: u32 = 3;
 /// Kubelets are asked one by one: beyond that, a metrics server is needed.
 const KUBELETS: usize = 100;
 
@@ -42,8 +44,16 @@ pub struct NodeUsage {
 /// Measures, and remembers which source there is not.
 #[derive(Debug, Default)]
 pub struct Probe {
-    metrics_missing: Option<Instant>,
-    summary_missing: Option<Instant>,
+    metrics: Presence,
+    summary: Presence,
+}
+
+/// Whether a source is there, by its answers.
+#[derive(Debug, Default)]
+struct Presence {
+    /// In a row.
+    refusals: u32,
+    last: Option<Instant>,
 }
 
 impl Probe {
@@ -59,31 +69,37 @@ impl Probe {
         turn: &dyn Fn(),
     ) -> Result<Option<Usage>, Error> {
         let now = Instant::now();
-        if due(self.metrics_missing, now) {
+        if self.metrics.due(now) {
             turn();
             let found = metrics(client);
-            self.metrics_missing = missing(&found, now);
+            self.metrics.note(&found, now);
             if let Some(usage) = found.or_else(absent)? {
                 return Ok(Some(usage));
             }
         }
-        if due(self.summary_missing, now) {
+        if self.summary.due(now) {
             let found = summaries(client, nodes, turn);
-            self.summary_missing = missing(&found, now);
+            self.summary.note(&found, now);
             return found.or_else(absent);
         }
         Ok(None)
     }
 }
 
-fn due(missing: Option<Instant>, now: Instant) -> bool {
-    missing.is_none_or(|since| now.saturating_duration_since(since) >= RETRY)
-}
+impl Presence {
+    fn due(&self, now: Instant) -> bool {
+        let rested = |last| now.saturating_duration_since(last) >= RETRY;
+        self.refusals < REFUSALS || self.last.is_none_or(rested)
+    }
 
-/// Since when the source is known not to be there.
-fn missing(found: &Result<Option<Usage>, Error>, now: Instant) -> Option<Instant> {
-    let verdict = found.as_ref().err()?.verdict();
-    matches!(verdict, Verdict::Absent | Verdict::Forbidden).then_some(now)
+    fn note(&mut self, found: &Result<Option<Usage>, Error>, now: Instant) {
+        let verdict = found.as_ref().err().map(Error::verdict);
+        self.refusals = match verdict {
+            Some(Verdict::Absent | Verdict::Forbidden) => self.refusals.saturating_add(1),
+            _ => 0,
+        };
+        self.last = Some(now);
+    }
 }
 
 /// Failures of one source are no figures; only silence is a failure of the whole.
@@ -201,6 +217,7 @@ fn some(source: Source, nodes: Vec<NodeUsage>) -> Option<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::k8s::error::{Cause, Status};
 
     #[test]
     fn figures_are_read_and_broken_ones_left_out() {
@@ -232,10 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_source_is_tried_again_later() {
+    fn a_source_is_missing_after_some_refusals_and_tried_again_later() {
+        let refused = || {
+            let status = Status::of(403, None, b"");
+            Err(Error::new("GET", "/x", Cause::Status(status)))
+        };
         let now = Instant::now();
-        assert!(due(None, now));
-        assert!(!due(Some(now), now + Duration::from_secs(299)));
-        assert!(due(Some(now), now + Duration::from_secs(300)));
+        let mut source = Presence::default();
+        for _ in 0..3 {
+            assert!(source.due(now));
+            source.note(&refused(), now);
+        }
+        assert!(!source.due(now + Duration::from_secs(299)));
+        let later = now + Duration::from_secs(300);
+        assert!(source.due(later));
+        // Still missing: one refusal is enough now.
+        source.note(&refused(), later);
+        assert!(!source.due(later));
+        source.note(&Ok(None), later);
+        assert!(source.due(later));
     }
 }

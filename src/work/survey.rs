@@ -14,7 +14,7 @@ use crate::cluster::{
 };
 use crate::group::Outcome;
 use crate::health::Beat;
-use crate::k8s::{self, Client, Verdict, calls, usage};
+use crate::k8s::{self, Client, calls, usage};
 use crate::stop::Stop;
 
 /// Metrics servers measure every 15 s or less often.
@@ -65,9 +65,23 @@ impl Survey {
         }
     }
 
-    /// What is due now; true when all is known and usage was measured.
+    /// What is due now; true when usage was measured. Who may not know the one may
+    /// still know the other.
     fn step(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
-        let known = self.know_server()?;
+        let now = Instant::now();
+        let mut facts = Ok(());
+        if now >= self.facts_due {
+            facts = self.ask_facts();
+            if facts.is_ok() {
+                self.facts_due = now + FACTS_EVERY;
+            }
+        }
+        let measured = self.measure(beat);
+        facts.and(measured)
+    }
+
+    /// Takes back figures that can no longer be measured.
+    fn measure(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
         let snapshot = self.published.current();
         if snapshot.nodes.is_empty() {
             return Ok(false);
@@ -77,29 +91,13 @@ impl Survey {
         let ready = ready.filter(|node| node.readiness == Readiness::Ready);
         let nodes: Vec<&str> = ready.map(|node| &*node.name).collect();
         let turn = || beat.stamp(Instant::now());
-        let measured = self.probe.fetch(&self.client, &nodes, &turn)?;
-        let found = measured.is_some();
-        let usage = measured.map(|usage| self.usage(usage));
+        let (usage, outcome) = match self.probe.fetch(&self.client, &nodes, &turn) {
+            Ok(None) => (None, Ok(false)),
+            Ok(Some(usage)) => (Some(self.usage(usage)), Ok(true)),
+            Err(error) => (None, Err(error)),
+        };
         let _ = self.updates.send(Update::Usage(usage));
-        Ok(found && known)
-    }
-
-    /// Asks who the cluster is when that is due; false while these credentials may
-    /// not know, which is no reason to measure nothing.
-    fn know_server(&mut self) -> Result<bool, k8s::Error> {
-        let now = Instant::now();
-        if now < self.facts_due {
-            return Ok(true);
-        }
-        match self.ask_facts() {
-            Ok(()) => self.facts_due = now + FACTS_EVERY,
-            Err(error) if is_refusal(&error) => {
-                self.tell(&error);
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(true)
+        outcome
     }
 
     fn ask_facts(&self) -> Result<(), k8s::Error> {
@@ -129,8 +127,7 @@ impl Survey {
         }
     }
 
-    /// How long to wait; tells each new problem once, and takes back figures that
-    /// can no longer be measured.
+    /// How long to wait; tells each new problem once.
     fn judge(&mut self, outcome: Result<bool, k8s::Error>) -> Duration {
         let now = Instant::now();
         match outcome {
@@ -143,11 +140,11 @@ impl Survey {
             Ok(false) => self.backoff.failed(now, 1.0),
             Err(error) => {
                 self.tell(&error);
-                let _ = self.updates.send(Update::Usage(None));
                 self.backoff.failed(now, fastrand::f64())
             }
         }
     }
+
     fn tell(&mut self, error: &k8s::Error) {
         let text = Chain(error).to_string();
         if self.told.as_ref() != Some(&text) {
@@ -155,8 +152,4 @@ impl Survey {
             self.told = Some(text);
         }
     }
-}
-
-fn is_refusal(error: &k8s::Error) -> bool {
-    matches!(error.verdict(), Verdict::Forbidden | Verdict::Absent)
 }
