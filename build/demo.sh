@@ -19,6 +19,7 @@ agent_id='' beats=0 statuses=0 usage='' pods_before='' replicas='' pod='' pod_re
 
 main() {
 	check_options
+	lock
 	trap clean_up EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
@@ -27,7 +28,7 @@ main() {
 	limited 3600 build/setup.sh rust demo
 	limited 3600 build/build.sh
 	limited 3600 cargo build --quiet --locked --package control-plane
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pipeops-demo.XXXXXX")
+	make_folder
 	if [ -n "$mine" ]; then
 		tell "your cluster, only read: $KUBECONFIG"
 	else

@@ -9,65 +9,79 @@ limited() { # SECONDS COMMAND...
 	timeout --kill-after=10 "$@" 9>&- &
 	running=$!
 	outcome=0
-	wait "$running" || outcome=$?
+	wait "$running" 2>/dev/null || outcome=$?
 	running=
 	return "$outcome"
+}
+
+# The cluster has one name on a machine, so there is one demo at a time. The kernel gives
+# the lock back however the demo ends; what a killed one left is removed by the next.
+lock() {
+	mkdir -p "$PIPEOPS_CACHE"
+	exec 9>"$PIPEOPS_CACHE/demo.lock"
+	flock -n 9 || die "another demo runs on this machine; end it first"
+}
+
+make_folder() {
+	work=$PIPEOPS_CACHE/demo
+	rm -rf "$work"
+	mkdir -m 0700 "$work"
 }
 
 start_cluster() {
 	export CLUSTER_NAME=demo
 	export CLUSTER_LINK="${CLUSTER_LINK:-198.18.240}"
-	lock
 	cluster=ours
-	# Of a demo that was killed: nobody else has the lock.
+	# Of a demo that was killed.
 	limited 120 tests/cluster/cluster down
 	began=$(date +%s)
 	outcome=0
 	limited 3600 tests/cluster/cluster metrics || outcome=$?
 	case $outcome in
 	0) ;;
-	3) die "no Kubernetes can run on this machine, as the line above says; use one of yours: make demo CLUSTER=mine" ;;
+	3)
+		cluster=''
+		die "no Kubernetes can run on this machine, as the line above says; use one of yours: make demo CLUSTER=mine"
+		;;
 	*) die "the local Kubernetes did not start; use one of yours: make demo CLUSTER=mine" ;;
 	esac
 	eval "$(tests/cluster/cluster env)"
 	tell "cluster up in $(($(date +%s) - began)) s: $(kube get nodes --output json | words '[.items[] | node] | join("; ")')"
 }
 
-# The cluster has one name on a machine, so there is one demo at a time. The kernel gives
-# the lock back however the demo ends.
-lock() {
-	mkdir -p "$PIPEOPS_CACHE"
-	exec 9>"$PIPEOPS_CACHE/demo.lock"
-	flock --nonblock 9 || die "another demo runs on this machine; end it first"
-}
-
 start_control_plane() {
-	secret >"$work/token"
-	setsid "${CARGO_TARGET_DIR:-target}/debug/control-plane" --listen 127.0.0.1:0 --tls "$work/tls" \
+	secret token
+	lasting "${CARGO_TARGET_DIR:-target}/debug/control-plane" --listen 127.0.0.1:0 --tls "$work/tls" \
 		--token-file "$work/token" >"$work/control-plane.log" 2>&1 9>&- &
 	control_plane_pid=$!
 	control_plane_url=$(logged control-plane "$control_plane_pid" 's/^listening on //p')
-	[ -n "$control_plane_url" ] || fail "the control plane did not start" control-plane
+	[ -n "$control_plane_url" ] || ended "$control_plane_pid" control-plane
 	tell "control plane at $control_plane_url, pid $control_plane_pid: TLS with a CA of its own, the token in a file of mode $(stat -c %a "$work/token")"
 }
 
 # Nothing of the caller's environment: the agent has one kubeconfig and these settings.
 start_agent() {
-	secret >"$work/api-token"
-	(umask 077 && printf 'Authorization: Bearer %s' "$(cat "$work/api-token")" >"$work/api-header")
+	secret api-token
+	# For curl: what stands in a file is in no list of processes.
+	(umask 077 && sed 's/^/Authorization: Bearer /' "$work/api-token" >"$work/api-header")
 	started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-	setsid env -i PATH="$PATH" KUBECONFIG="$KUBECONFIG" PIPEOPS_CLUSTER_NAME="${mine:+mine}${cluster:+demo}" \
+	lasting env -i PATH="$PATH" KUBECONFIG="$KUBECONFIG" PIPEOPS_CLUSTER_NAME="${mine:+mine}${cluster:+demo}" \
 		PIPEOPS_API_URL="$control_plane_url" PIPEOPS_CA_FILE="$work/tls/ca.pem" PIPEOPS_TOKEN_FILE="$work/token" \
 		PIPEOPS_HEARTBEAT_INTERVAL=5s PIPEOPS_STATUS_INTERVAL=10s PIPEOPS_STATE_DIR="$work/state" \
 		PIPEOPS_LISTEN=127.0.0.1:0 PIPEOPS_API_TOKEN_FILE="$work/api-token" \
 		bin/pipeops-agent >"$work/agent.log" 2>&1 9>&- &
 	agent_pid=$!
 	agent_address=$(logged agent "$agent_pid" 's/.*listening on \([0-9.:]*\).*/\1/p')
-	[ -n "$agent_address" ] || fail "the agent did not start" agent
+	[ -n "$agent_address" ] || ended "$agent_pid" agent
 	tell "agent started: pid $agent_pid, http://$agent_address, $(footprint), $(wc -c <bin/pipeops-agent) bytes on disk"
 }
 
-secret() { (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n'); }
+# Becomes a program that Ctrl-C does not reach, so that parts end in order, and that does
+# not outlive the demo even if that is killed. For use with &.
+lasting() { exec setpriv --pdeathsig TERM setsid "$@"; } # COMMAND...
+
+# A new random token, readable by its owner alone.
+secret() { (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$work/$1"); } # FILE
 
 # What sed finds in a log within 10 s; nothing when the process ends before.
 logged() { # LOG PID SED
@@ -86,8 +100,14 @@ logged() { # LOG PID SED
 alive() { [ -e "/proc/$1/exe" ]; } # PID
 
 must_run() {
-	alive "$control_plane_pid" || fail "the control plane ended" control-plane
-	alive "$agent_pid" || fail "the agent ended" agent
+	alive "$control_plane_pid" || ended "$control_plane_pid" control-plane
+	alive "$agent_pid" || ended "$agent_pid" agent
+}
+
+ended() { # PID LOG
+	outcome=0
+	wait "$1" 2>/dev/null || outcome=$?
+	fail "the $2 ended with status $outcome" "$2"
 }
 
 clean_up() {
@@ -97,7 +117,7 @@ clean_up() {
 	set +e
 	if [ -n "$running" ]; then
 		kill -TERM "$running" 2>/dev/null
-		wait "$running"
+		wait "$running" 2>/dev/null
 	fi
 	[ -z "$agent_pid" ] || end_agent
 	[ -z "$control_plane_pid" ] || end "$control_plane_pid"
@@ -121,6 +141,7 @@ end_agent() {
 
 # Asks a process to end; insists after 10 s.
 end() { # PID
+	alive "$1" || return
 	kill -TERM "$1" 2>/dev/null
 	tries=100
 	while alive "$1"; do

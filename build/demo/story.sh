@@ -9,10 +9,10 @@ scale_beats=4
 story() {
 	end_by=$(($(date +%s) + story_seconds))
 	while :; do
+		tell_pods
 		# This is where the demo waits: a second, or less when a beat comes.
 		! arrived heartbeat "$beats" 1 || tell_beat
 		[ -z "$agent_id" ] || ! arrived status "$statuses" 0 || tell_status
-		tell_pods
 		tell_readiness
 		must_run
 		[ -n "$once" ] || continue
