@@ -47,13 +47,20 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// None when there is no source, or none that has figures yet.
+    /// None when there is no source, or none that has figures yet. `turn` is called
+    /// before each request.
     ///
     /// # Errors
     /// The API server does not answer.
-    pub fn fetch(&mut self, client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+    pub fn fetch(
+        &mut self,
+        client: &Client,
+        nodes: &[&str],
+        turn: &dyn Fn(),
+    ) -> Result<Option<Usage>, Error> {
         let now = Instant::now();
         if due(self.metrics_missing, now) {
+            turn();
             let found = metrics(client);
             self.metrics_missing = missing(&found, now);
             if let Some(usage) = found.or_else(absent)? {
@@ -61,7 +68,7 @@ impl Probe {
             }
         }
         if due(self.summary_missing, now) {
-            let found = summaries(client, nodes);
+            let found = summaries(client, nodes, turn);
             self.summary_missing = missing(&found, now);
             return found.or_else(absent);
         }
@@ -153,23 +160,29 @@ struct MemoryStats {
     working_set_bytes: Option<u64>,
 }
 
-fn summaries(client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+fn summaries(client: &Client, nodes: &[&str], turn: &dyn Fn()) -> Result<Option<Usage>, Error> {
     if nodes.len() > KUBELETS {
         return Ok(None);
     }
     let mut measured = Vec::new();
+    let mut gone = None;
     for name in nodes {
+        turn();
         let path = format!("/api/v1/nodes/{name}/proxy/stats/summary?only_cpu_and_memory=true");
         match client.get::<Summary>(&path) {
             Ok(summary) => measured.extend(from_summary(name, &summary)),
-            // One node that is down does not hide the others.
-            Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => {
-                log::debug!("no figures of one node: {error}");
-            }
-            Err(error) => return Err(error),
+            // One node that is down or gone does not hide the others.
+            Err(error) => match error.verdict() {
+                Verdict::Retry { .. } => log::debug!("no figures of one node: {error}"),
+                Verdict::Absent => gone = Some(error),
+                _ => return Err(error),
+            },
         }
     }
-    Ok(some(Source::KubeletSummary, measured))
+    match gone {
+        Some(error) if measured.is_empty() => Err(error),
+        _ => Ok(some(Source::KubeletSummary, measured)),
+    }
 }
 
 fn from_summary(name: &str, summary: &Summary) -> Option<NodeUsage> {

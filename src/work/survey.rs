@@ -9,10 +9,12 @@ use super::keep::seconds;
 use super::rest;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
-use crate::cluster::{Name, NodeUsage, Published, ServerFacts, Update, Usage, UsageSource};
+use crate::cluster::{
+    Name, NodeUsage, Published, Readiness, ServerFacts, Update, Usage, UsageSource,
+};
 use crate::group::Outcome;
 use crate::health::Beat;
-use crate::k8s::{self, Client, calls, usage};
+use crate::k8s::{self, Client, Verdict, calls, usage};
 use crate::stop::Stop;
 
 /// Metrics servers measure every 15 s or less often.
@@ -52,7 +54,7 @@ impl Survey {
     pub fn run(mut self, stop: &Stop, beat: &Beat) -> Outcome {
         loop {
             beat.stamp(Instant::now());
-            let outcome = self.step();
+            let outcome = self.step(beat);
             if stop.is_stopped() {
                 return Ok(());
             }
@@ -63,23 +65,41 @@ impl Survey {
         }
     }
 
-    /// What is due now; true when usage was measured.
-    fn step(&mut self) -> Result<bool, k8s::Error> {
-        let now = Instant::now();
-        if now >= self.facts_due {
-            self.ask_facts()?;
-            self.facts_due = now + FACTS_EVERY;
-        }
+    /// What is due now; true when all is known and usage was measured.
+    fn step(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
+        let known = self.know_server()?;
         let snapshot = self.published.current();
-        let nodes: Vec<&str> = snapshot.nodes.iter().map(|node| &*node.name).collect();
-        if nodes.is_empty() {
+        if snapshot.nodes.is_empty() {
             return Ok(false);
         }
-        let measured = self.probe.fetch(&self.client, &nodes)?;
+        // The API server waits long for a kubelet that is gone.
+        let ready = snapshot.nodes.iter();
+        let ready = ready.filter(|node| node.readiness == Readiness::Ready);
+        let nodes: Vec<&str> = ready.map(|node| &*node.name).collect();
+        let turn = || beat.stamp(Instant::now());
+        let measured = self.probe.fetch(&self.client, &nodes, &turn)?;
         let found = measured.is_some();
         let usage = measured.map(|usage| self.usage(usage));
         let _ = self.updates.send(Update::Usage(usage));
-        Ok(found)
+        Ok(found && known)
+    }
+
+    /// Asks who the cluster is when that is due; false while these credentials may
+    /// not know, which is no reason to measure nothing.
+    fn know_server(&mut self) -> Result<bool, k8s::Error> {
+        let now = Instant::now();
+        if now < self.facts_due {
+            return Ok(true);
+        }
+        match self.ask_facts() {
+            Ok(()) => self.facts_due = now + FACTS_EVERY,
+            Err(error) if is_refusal(&error) => {
+                self.tell(&error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     fn ask_facts(&self) -> Result<(), k8s::Error> {
@@ -122,14 +142,21 @@ impl Survey {
             // A metrics server needs a while after a start; so does the first list.
             Ok(false) => self.backoff.failed(now, 1.0),
             Err(error) => {
-                let text = Chain(&error).to_string();
-                if self.told.as_ref() != Some(&text) {
-                    log::warn!("cannot ask the API server {}: {text}", self.client.server());
-                    self.told = Some(text);
-                }
+                self.tell(&error);
                 let _ = self.updates.send(Update::Usage(None));
                 self.backoff.failed(now, fastrand::f64())
             }
         }
     }
+    fn tell(&mut self, error: &k8s::Error) {
+        let text = Chain(error).to_string();
+        if self.told.as_ref() != Some(&text) {
+            log::warn!("cannot ask the API server {}: {text}", self.client.server());
+            self.told = Some(text);
+        }
+    }
+}
+
+fn is_refusal(error: &k8s::Error) -> bool {
+    matches!(error.verdict(), Verdict::Forbidden | Verdict::Absent)
 }

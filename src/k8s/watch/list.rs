@@ -29,7 +29,7 @@ struct Metadata {
 }
 
 /// Hands every object to `sink` and returns the version of the list. `turn` is
-/// called before each page.
+/// called before each page and while it comes.
 pub(super) fn list(
     client: &Client,
     resource: Resource,
@@ -60,7 +60,7 @@ fn pages(
         turn();
         let path = path(resource, size, next.as_deref());
         body.clear();
-        client::read(&path, client.open(&path)?, LIMIT, &mut body)?;
+        client::read(&path, client.open(&path)?, LIMIT, &mut body, turn)?;
         let page: Page<'_> = serde_json::from_slice(&body)
             .map_err(|error| Error::new("GET", &path, Cause::Decode(error)))?;
         for item in page.items.unwrap_or_default() {

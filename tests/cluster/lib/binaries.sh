@@ -24,7 +24,7 @@ ensure_tools() { # NAME...
 
 group_of() { # TOOL
 	case $1 in
-	metrics-server | kwok) echo "$1" ;;
+	etcd | metrics-server | kwok) echo "$1" ;;
 	*) echo kubernetes ;;
 	esac
 }
@@ -32,6 +32,7 @@ group_of() { # TOOL
 version_of() { # GROUP
 	case $1 in
 	kubernetes) echo "$KUBERNETES_VERSION" ;;
+	etcd) echo "$ETCD_VERSION" ;;
 	metrics-server) echo "$METRICS_SERVER_VERSION" ;;
 	kwok) echo "$KWOK_VERSION" ;;
 	esac
@@ -66,6 +67,12 @@ download() { # GROUP FOLDER
 		tar -xzf "$2/server" -C "$2" --strip-components=3 $(printf 'kubernetes/server/bin/%s ' $KUBERNETES_TOOLS)
 		rm "$2/server"
 		;;
+	etcd)
+		local sum=ETCD_SHA256_$upper archive=etcd-$version-linux-$arch
+		fetch "https://github.com/etcd-io/etcd/releases/download/$version/$archive.tar.gz" "$2/archive" sha256sum "${!sum}" || return 1
+		tar -xzf "$2/archive" -C "$2" --strip-components=1 "$archive/etcd"
+		rm "$2/archive"
+		;;
 	metrics-server)
 		local sum=METRICS_SERVER_SHA256_$upper
 		fetch "$release/metrics-server/releases/download/$version/metrics-server-linux-$arch" "$2/$1" sha256sum "${!sum}"
@@ -95,7 +102,7 @@ build() { # GROUP FOLDER
 	local module=$CLUSTER_HOME/go/$1 version stamp=k8s.io/component-base/version
 	version=v$(version_of "$1")
 	command -v go >/dev/null || impossible "$1 $version can neither be downloaded nor built: install Go from https://go.dev/dl"
-	grep -q "/$1 $version\$" "$module/go.mod" || die "go/$1/go.mod and the file versions disagree"
+	grep -Eq "/($1|etcd/server/v3) $version\$" "$module/go.mod" || die "go/$1/go.mod and the file versions disagree"
 	say "building $1 $version from the Go module proxy, once (minutes)"
 	export GOFLAGS='' CGO_ENABLED=0
 	# shellcheck disable=SC2046 # a list of plain words
@@ -106,12 +113,15 @@ build() { # GROUP FOLDER
 	(cd "$module" && go build -mod=readonly -trimpath -buildvcs=false -o "$2/" \
 		-ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*}" \
 		$(packages "$1") 9>&-) || die "$1 $version does not build"
+	# Go names a program after the last word of its path.
+	[ "$1" != etcd ] || mv "$2/server" "$2/etcd"
 }
 
 packages() { # GROUP
 	# shellcheck disable=SC2086 # a list of plain words
 	case $1 in
 	kubernetes) printf 'k8s.io/kubernetes/cmd/%s ' $KUBERNETES_TOOLS ;;
+	etcd) echo go.etcd.io/etcd/server/v3 ;;
 	*) echo "sigs.k8s.io/$1/cmd/$1" ;;
 	esac
 }

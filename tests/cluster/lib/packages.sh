@@ -2,7 +2,7 @@
 # What the machine itself must offer: root, namespaces and Debian packages.
 
 # The control plane first, then what a node needs beside it: COMMAND=PACKAGE.
-control_commands="etcd=etcd-server ip=iproute2 openssl=openssl curl=curl"
+control_commands="ip=iproute2 openssl=openssl curl=curl"
 node_commands="containerd=containerd runc=runc iptables=iptables conntrack=conntrack busybox=busybox-static"
 
 require_machine() { # control|node
@@ -44,7 +44,7 @@ apt_get() { # PACKAGE...
 	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 9>&-
 }
 
-# Installing etcd or containerd must not start them on the host.
+# Installing containerd must not start them on the host.
 without_services() { # COMMAND...
 	local policy=/usr/sbin/policy-rc.d ours='' status=0
 	if [ ! -e $policy ]; then

@@ -13,8 +13,8 @@ must_be_part() { # NAME
 }
 
 start_etcd() {
-	spawn etcd network etcd --name="$CLUSTER_NAME" --data-dir="$CLUSTER_DIR/etcd" --log-level=warn \
-		--quota-backend-bytes=4294967296 --snapshot-count=10000 \
+	spawn etcd network "$(tool etcd)" --name="$CLUSTER_NAME" --data-dir="$CLUSTER_DIR/etcd" --log-level=warn \
+		--quota-backend-bytes=4294967296 --unsafe-no-fsync \
 		--listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 \
 		--listen-peer-urls=http://127.0.0.1:2380 --initial-advertise-peer-urls=http://127.0.0.1:2380 \
 		--initial-cluster="$CLUSTER_NAME=http://127.0.0.1:2380"
