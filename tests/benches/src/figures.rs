@@ -1,0 +1,105 @@
+//! Repeated measurements, and how they are shown.
+
+/// What was measured in each run.
+#[derive(Clone, Debug, Default)]
+pub struct Figures(Vec<f64>);
+
+impl Figures {
+    pub fn push(&mut self, figure: f64) {
+        self.0.push(figure);
+        self.0.sort_by(f64::total_cmp);
+    }
+
+    /// The middle one; 0 when there is none.
+    pub fn median(&self) -> f64 {
+        self.0.get(self.0.len() / 2).copied().unwrap_or_default()
+    }
+
+    fn text(&self) -> String {
+        let (low, high) = (self.0.first(), self.0.last());
+        let (Some(low), Some(high)) = (low, high) else {
+            return "-".to_owned();
+        };
+        format!(
+            "{} ({} .. {})",
+            short(self.median()),
+            short(*low),
+            short(*high)
+        )
+    }
+}
+
+impl FromIterator<f64> for Figures {
+    fn from_iter<I: IntoIterator<Item = f64>>(figures: I) -> Self {
+        let mut all = Self::default();
+        figures.into_iter().for_each(|figure| all.push(figure));
+        all
+    }
+}
+
+fn short(figure: f64) -> String {
+    if figure < 100.0 {
+        format!("{figure:.2}")
+    } else {
+        format!("{figure:.0}")
+    }
+}
+
+/// Ours beside a peer's.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<[String; 5]>,
+}
+
+impl Table {
+    pub fn new(peer: &str) -> Self {
+        let head = ["what", "must", "pipeops-agent", peer, "ratio"];
+        Self {
+            rows: vec![head.map(ToOwned::to_owned)],
+        }
+    }
+
+    /// A row; the ratio is the peer's median in terms of ours.
+    pub fn row(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures) {
+        let ratio = if ours.median() > 0.0 {
+            format!("{:.2}", peer.median() / ours.median())
+        } else {
+            "-".to_owned()
+        };
+        self.rows.push([
+            what.to_owned(),
+            must.to_owned(),
+            ours.text(),
+            peer.text(),
+            ratio,
+        ]);
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "median (lowest .. highest)")?;
+        for row in &self.rows {
+            for (at, cell) in row.iter().enumerate() {
+                let column = self.rows.iter().filter_map(|row| row.get(at));
+                let width = column.map(|cell| cell.chars().count()).max().unwrap_or(0);
+                write!(f, "{cell:<width$}  ")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_that_of_sorted_figures() {
+        let figures: Figures = [9.0, 1.0, 5.0].into_iter().collect();
+        assert!((figures.median() - 5.0).abs() < f64::EPSILON);
+        assert_eq!(figures.text(), "5.00 (1.00 .. 9.00)");
+        assert!(Figures::default().median().abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,138 @@
+//! A program under measurement, looked at through /proc.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Between two looks at a program that should come to rest.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A child; dropping it ends it.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    errors: Option<BufReader<ChildStderr>>,
+}
+
+/// What it uses at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Resident memory in megabytes.
+    pub resident: f64,
+    pub resident_peak: f64,
+    /// Of all threads, in milliseconds.
+    pub cpu: f64,
+    pub threads: usize,
+}
+
+impl Program {
+    /// Starts it. What it says on standard error is read by [`Self::wait_line`].
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| io::Error::other(format!("{command:?}: {error}")))?;
+        let errors = child.stderr.take().map(BufReader::new);
+        Ok(Self { child, errors })
+    }
+
+    /// Reads up to a line with that text, and returns it.
+    ///
+    /// # Errors
+    /// It ended before.
+    pub fn wait_line(&mut self, text: &str) -> io::Result<String> {
+        let mut said = String::new();
+        let Some(errors) = &mut self.errors else {
+            return Err(io::Error::other("it says nothing"));
+        };
+        loop {
+            let mut line = String::new();
+            if errors.read_line(&mut line)? == 0 {
+                return Err(io::Error::other(format!("ended without {text:?}: {said}")));
+            }
+            if line.contains(text) {
+                return Ok(line.trim_end().to_owned());
+            }
+            said.push_str(&line);
+        }
+    }
+
+    /// Nobody reads what it says from now on, which must not stop it.
+    pub fn ignore_output(&mut self) {
+        if let Some(mut errors) = self.errors.take() {
+            let drain = move || io::copy(&mut errors, &mut io::sink());
+            let _ = thread::Builder::new().spawn(drain);
+        }
+    }
+
+    /// What it uses once it has used no processor for a moment.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn at_rest(&self) -> io::Result<Usage> {
+        let mut before = self.usage()?;
+        loop {
+            thread::park_timeout(LOOK);
+            let now = self.usage()?;
+            if now.cpu - before.cpu < 0.5 {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
+    /// What it uses now.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn usage(&self) -> io::Result<Usage> {
+        let folder = format!("/proc/{}", self.child.id());
+        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let mut nanoseconds = 0.0;
+        let mut threads = 0;
+        for task in fs::read_dir(format!("{folder}/task"))? {
+            // A thread may end meanwhile.
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            nanoseconds += first_number(&text);
+            threads += 1;
+        }
+        Ok(Usage {
+            resident: megabytes(&status, "VmRSS:"),
+            resident_peak: megabytes(&status, "VmHWM:"),
+            cpu: nanoseconds / 1e6,
+            threads,
+        })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// A field of /proc/PID/status, which is in KiB, as decimal megabytes.
+fn megabytes(status: &str, name: &str) -> f64 {
+    let field = status.lines().find_map(|line| line.strip_prefix(name));
+    field.map_or(0.0, |text| first_number(text) * 1024.0 / 1e6)
+}
+
+fn first_number(text: &str) -> f64 {
+    let first = text.split_whitespace().next();
+    first
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
