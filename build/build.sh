@@ -22,9 +22,6 @@ main() {
 # The same commit gives the same bytes, wherever it is built.
 reproducible() {
 	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-	if [ -z "${SOURCE_DATE_EPOCH:-}" ] && commit_time=$(git log -1 --format=%ct 2>/dev/null); then
-		export SOURCE_DATE_EPOCH="$commit_time"
-	fi
 }
 
 build() { # ARCHITECTURE OUTPUT
