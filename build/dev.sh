@@ -15,7 +15,8 @@ main() {
 		touch "$stamp"
 		if cargo build --package pipeops-agent; then
 			stop
-			target/debug/pipeops-agent "$@" &
+			# The agent would warn of a setting it does not have.
+			env -u PIPEOPS_CACHE "${CARGO_TARGET_DIR:-target}/debug/pipeops-agent" "$@" &
 			agent=$!
 		fi
 		until changed; do sleep 1; done

@@ -6,14 +6,16 @@
 image=pipeops/agent:latest
 
 main() {
+	verb=${1:-none}
+	case $verb in
+	build | run) shift ;;
+	*) die "usage: docker.sh build | run [agent arguments]" ;;
+	esac
 	command -v docker >/dev/null || die "docker is missing: see https://docs.docker.com/engine/install/"
 	docker info >/dev/null 2>&1 || die "no Docker daemon answers: start it (systemctl start docker), or join its group"
-	verb=$1
-	shift
 	case $verb in
 	build) docker build --tag $image --file build/Dockerfile . ;;
 	run) exec docker run --rm --init=false --publish 8080:8080 $image "$@" ;;
-	*) die "unknown verb: $verb" ;;
 	esac
 }
 

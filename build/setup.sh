@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|lint...
+# usage: setup.sh rust|cross|lint|demo...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -16,6 +16,10 @@ main() {
 			python build/lint.txt
 			cargo_tool cargo-machete $machete_version
 			cargo_tool cargo-deny $deny_version
+			;;
+		demo)
+			command_or_package curl curl
+			command_or_package jq jq
 			;;
 		*) die "unknown part: $part" ;;
 		esac

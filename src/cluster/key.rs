@@ -118,6 +118,16 @@ impl fmt::Display for Uid {
     }
 }
 
+impl fmt::Display for Key {
+    /// `default/web`, or `node-1` outside namespaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! It never waits and never repeats a request, but once with another token when
 //! the file had one. When to try again is the caller's business.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use crate::secret::Secret;
 const REFUSAL: u64 = 64 * 1024;
 /// Largest answer to a single call: more than the store behind the API takes in.
 const ANSWER: usize = 8 << 20;
+/// Bytes taken from the connection at once.
+const CHUNK: usize = 8 * 1024;
 const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 
 /// A way to the API server. Clones share connections and end together.
@@ -102,7 +104,7 @@ impl Client {
     ) -> Result<T, Error> {
         let response = self.send(method, path, body)?;
         let mut answer = Vec::new();
-        read(path, response, ANSWER, &mut answer)?;
+        read(path, response, ANSWER, &mut answer, &|| ())?;
         serde_json::from_slice(&answer)
             .map_err(|error| Error::new(method, path, Cause::Decode(error)))
     }
@@ -195,25 +197,31 @@ impl Client {
     }
 }
 
-/// Reads a whole body of at most `limit` bytes into `answer`.
+/// Reads a whole body of at most `limit` bytes into `answer`. `turn` is called
+/// whenever some came: a slow line is slow, not stuck.
 pub(super) fn read(
     path: &str,
     response: Response<Body>,
     limit: usize,
     answer: &mut Vec<u8>,
+    turn: &dyn Fn(),
 ) -> Result<(), Error> {
     let failed = |cause| Error::new("GET", path, cause);
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    response
-        .into_body()
-        .into_reader()
-        .take(most)
-        .read_to_end(answer)
-        .map_err(|error| failed(Cause::Transport(transport(error))))?;
-    if answer.len() > limit {
-        return Err(failed(Cause::TooLarge { limit }));
+    let mut reader = response.into_body().into_reader();
+    let mut chunk = [0; CHUNK];
+    loop {
+        let bytes = match reader.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => chunk.get(..count).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(Cause::Transport(transport(error)))),
+        };
+        turn();
+        if answer.len() + bytes.len() > limit {
+            return Err(failed(Cause::TooLarge { limit }));
+        }
+        answer.extend_from_slice(bytes);
     }
-    Ok(())
 }
 
 /// The client's own error inside an I/O error of its reader.
@@ -269,4 +277,24 @@ fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_in_turns_up_to_its_limit() {
+        let read = |limit| {
+            let body = Body::builder().data(vec![b'x'; 3 * CHUNK]);
+            let (turns, mut answer) = (Cell::new(0), Vec::new());
+            let turn = || turns.set(turns.get() + 1);
+            let outcome = read("/x", Response::new(body), limit, &mut answer, &turn);
+            (outcome.map_err(|error| error.too_large()), turns.get())
+        };
+        assert_eq!(read(3 * CHUNK), (Ok(()), 3));
+        assert_eq!(read(3 * CHUNK - 1), (Err(true), 3));
+    }
 }

@@ -12,8 +12,10 @@ use super::client::Client;
 use super::error::{Error, Verdict};
 use super::quantity;
 
-/// A source that was missing is tried again after this long.
+/// A source that is missing is tried again after this long.
 const RETRY: Duration = Duration::from_secs(300);
+/// So many refusals in a row mean that it is: a server that starts refuses at first.
+const REFUSALS: u32 = 3;
 /// Kubelets are asked one by one: beyond that, a metrics server is needed.
 const KUBELETS: usize = 100;
 
@@ -42,41 +44,62 @@ pub struct NodeUsage {
 /// Measures, and remembers which source there is not.
 #[derive(Debug, Default)]
 pub struct Probe {
-    metrics_missing: Option<Instant>,
-    summary_missing: Option<Instant>,
+    metrics: Presence,
+    summary: Presence,
+}
+
+/// Whether a source is there, by its answers.
+#[derive(Debug, Default)]
+struct Presence {
+    /// In a row.
+    refusals: u32,
+    last: Option<Instant>,
 }
 
 impl Probe {
-    /// None when there is no source, or none that has figures yet.
+    /// None when there is no source, or none that has figures yet. `turn` is called
+    /// before each request.
     ///
     /// # Errors
     /// The API server does not answer.
-    pub fn fetch(&mut self, client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+    pub fn fetch(
+        &mut self,
+        client: &Client,
+        nodes: &[&str],
+        turn: &dyn Fn(),
+    ) -> Result<Option<Usage>, Error> {
         let now = Instant::now();
-        if due(self.metrics_missing, now) {
+        if self.metrics.due(now) {
+            turn();
             let found = metrics(client);
-            self.metrics_missing = missing(&found, now);
+            self.metrics.note(&found, now);
             if let Some(usage) = found.or_else(absent)? {
                 return Ok(Some(usage));
             }
         }
-        if due(self.summary_missing, now) {
-            let found = summaries(client, nodes);
-            self.summary_missing = missing(&found, now);
+        if self.summary.due(now) {
+            let found = summaries(client, nodes, turn);
+            self.summary.note(&found, now);
             return found.or_else(absent);
         }
         Ok(None)
     }
 }
 
-fn due(missing: Option<Instant>, now: Instant) -> bool {
-    missing.is_none_or(|since| now.saturating_duration_since(since) >= RETRY)
-}
+impl Presence {
+    fn due(&self, now: Instant) -> bool {
+        let rested = |last| now.saturating_duration_since(last) >= RETRY;
+        self.refusals < REFUSALS || self.last.is_none_or(rested)
+    }
 
-/// Since when the source is known not to be there.
-fn missing(found: &Result<Option<Usage>, Error>, now: Instant) -> Option<Instant> {
-    let verdict = found.as_ref().err()?.verdict();
-    matches!(verdict, Verdict::Absent | Verdict::Forbidden).then_some(now)
+    fn note(&mut self, found: &Result<Option<Usage>, Error>, now: Instant) {
+        let verdict = found.as_ref().err().map(Error::verdict);
+        self.refusals = match verdict {
+            Some(Verdict::Absent | Verdict::Forbidden) => self.refusals.saturating_add(1),
+            _ => 0,
+        };
+        self.last = Some(now);
+    }
 }
 
 /// Failures of one source are no figures; only silence is a failure of the whole.
@@ -153,23 +176,29 @@ struct MemoryStats {
     working_set_bytes: Option<u64>,
 }
 
-fn summaries(client: &Client, nodes: &[&str]) -> Result<Option<Usage>, Error> {
+fn summaries(client: &Client, nodes: &[&str], turn: &dyn Fn()) -> Result<Option<Usage>, Error> {
     if nodes.len() > KUBELETS {
         return Ok(None);
     }
     let mut measured = Vec::new();
+    let mut gone = None;
     for name in nodes {
+        turn();
         let path = format!("/api/v1/nodes/{name}/proxy/stats/summary?only_cpu_and_memory=true");
         match client.get::<Summary>(&path) {
             Ok(summary) => measured.extend(from_summary(name, &summary)),
-            // One node that is down does not hide the others.
-            Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => {
-                log::debug!("no figures of one node: {error}");
-            }
-            Err(error) => return Err(error),
+            // One node that is down or gone does not hide the others.
+            Err(error) => match error.verdict() {
+                Verdict::Retry { .. } => log::debug!("no figures of one node: {error}"),
+                Verdict::Absent => gone = Some(error),
+                _ => return Err(error),
+            },
         }
     }
-    Ok(some(Source::KubeletSummary, measured))
+    match gone {
+        Some(error) if measured.is_empty() => Err(error),
+        _ => Ok(some(Source::KubeletSummary, measured)),
+    }
 }
 
 fn from_summary(name: &str, summary: &Summary) -> Option<NodeUsage> {
@@ -188,6 +217,7 @@ fn some(source: Source, nodes: Vec<NodeUsage>) -> Option<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::k8s::error::{Cause, Status};
 
     #[test]
     fn figures_are_read_and_broken_ones_left_out() {
@@ -219,10 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_source_is_tried_again_later() {
+    fn a_source_is_missing_after_some_refusals_and_tried_again_later() {
+        let refused = || {
+            let status = Status::of(403, None, b"");
+            Err(Error::new("GET", "/x", Cause::Status(status)))
+        };
         let now = Instant::now();
-        assert!(due(None, now));
-        assert!(!due(Some(now), now + Duration::from_secs(299)));
-        assert!(due(Some(now), now + Duration::from_secs(300)));
+        let mut source = Presence::default();
+        for _ in 0..3 {
+            assert!(source.due(now));
+            source.note(&refused(), now);
+        }
+        assert!(!source.due(now + Duration::from_secs(299)));
+        let later = now + Duration::from_secs(300);
+        assert!(source.due(later));
+        // Still missing: one refusal is enough now.
+        source.note(&refused(), later);
+        assert!(!source.due(later));
+        source.note(&Ok(None), later);
+        assert!(source.due(later));
     }
 }

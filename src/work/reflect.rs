@@ -62,12 +62,22 @@ impl Sink for Feed {
         Ok(length)
     }
 
-    /// One broken object fails alone.
-    fn broken(&mut self, error: &serde_json::Error) {
+    /// One broken object fails alone. The first is told aloud; that there are more
+    /// is in the counter.
+    fn broken(&mut self, text: &[u8], error: &serde_json::Error) {
+        let level = match self.stats.decode_errors.get() {
+            0 => log::Level::Warn,
+            _ => log::Level::Debug,
+        };
         self.stats.decode_errors.increment();
-        log::warn!(
-            "left out one of {}: its JSON is not as expected: {error}",
-            self.kind.plural()
+        let kind = self.kind.singular();
+        let name = match rows::key(text, &mut self.names) {
+            Ok(key) => key.to_string(),
+            Err(_) => "without a name".to_owned(),
+        };
+        log::log!(
+            level,
+            "left out the {kind} {name}: its JSON is not as expected: {error}"
         );
     }
 
@@ -80,14 +90,14 @@ impl Sink for Feed {
     fn applied(&mut self, object: &[u8]) {
         match rows::row(self.kind, object, &mut self.names) {
             Ok((row, _)) => self.send(Update::Applied(row)),
-            Err(error) => self.broken(&error),
+            Err(error) => self.broken(object, &error),
         }
     }
 
     fn deleted(&mut self, object: &[u8]) {
         match rows::key(object, &mut self.names) {
             Ok(key) => self.send(Update::Deleted(self.kind, key)),
-            Err(error) => self.broken(&error),
+            Err(error) => self.broken(object, &error),
         }
     }
 

@@ -9,7 +9,9 @@ use super::keep::seconds;
 use super::rest;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
-use crate::cluster::{Name, NodeUsage, Published, ServerFacts, Update, Usage, UsageSource};
+use crate::cluster::{
+    Name, NodeUsage, Published, Readiness, ServerFacts, Update, Usage, UsageSource,
+};
 use crate::group::Outcome;
 use crate::health::Beat;
 use crate::k8s::{self, Client, calls, usage};
@@ -52,7 +54,7 @@ impl Survey {
     pub fn run(mut self, stop: &Stop, beat: &Beat) -> Outcome {
         loop {
             beat.stamp(Instant::now());
-            let outcome = self.step();
+            let outcome = self.step(beat);
             if stop.is_stopped() {
                 return Ok(());
             }
@@ -63,23 +65,39 @@ impl Survey {
         }
     }
 
-    /// What is due now; true when usage was measured.
-    fn step(&mut self) -> Result<bool, k8s::Error> {
+    /// What is due now; true when usage was measured. Who may not know the one may
+    /// still know the other.
+    fn step(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
         let now = Instant::now();
+        let mut facts = Ok(());
         if now >= self.facts_due {
-            self.ask_facts()?;
-            self.facts_due = now + FACTS_EVERY;
+            facts = self.ask_facts();
+            if facts.is_ok() {
+                self.facts_due = now + FACTS_EVERY;
+            }
         }
+        let measured = self.measure(beat);
+        facts.and(measured)
+    }
+
+    /// Takes back figures that can no longer be measured.
+    fn measure(&mut self, beat: &Beat) -> Result<bool, k8s::Error> {
         let snapshot = self.published.current();
-        let nodes: Vec<&str> = snapshot.nodes.iter().map(|node| &*node.name).collect();
-        if nodes.is_empty() {
+        if snapshot.nodes.is_empty() {
             return Ok(false);
         }
-        let measured = self.probe.fetch(&self.client, &nodes)?;
-        let found = measured.is_some();
-        let usage = measured.map(|usage| self.usage(usage));
+        // The API server waits long for a kubelet that is gone.
+        let ready = snapshot.nodes.iter();
+        let ready = ready.filter(|node| node.readiness == Readiness::Ready);
+        let nodes: Vec<&str> = ready.map(|node| &*node.name).collect();
+        let turn = || beat.stamp(Instant::now());
+        let (usage, outcome) = match self.probe.fetch(&self.client, &nodes, &turn) {
+            Ok(None) => (None, Ok(false)),
+            Ok(Some(usage)) => (Some(self.usage(usage)), Ok(true)),
+            Err(error) => (None, Err(error)),
+        };
         let _ = self.updates.send(Update::Usage(usage));
-        Ok(found)
+        outcome
     }
 
     fn ask_facts(&self) -> Result<(), k8s::Error> {
@@ -109,8 +127,7 @@ impl Survey {
         }
     }
 
-    /// How long to wait; tells each new problem once, and takes back figures that
-    /// can no longer be measured.
+    /// How long to wait; tells each new problem once.
     fn judge(&mut self, outcome: Result<bool, k8s::Error>) -> Duration {
         let now = Instant::now();
         match outcome {
@@ -122,14 +139,17 @@ impl Survey {
             // A metrics server needs a while after a start; so does the first list.
             Ok(false) => self.backoff.failed(now, 1.0),
             Err(error) => {
-                let text = Chain(&error).to_string();
-                if self.told.as_ref() != Some(&text) {
-                    log::warn!("cannot ask the API server {}: {text}", self.client.server());
-                    self.told = Some(text);
-                }
-                let _ = self.updates.send(Update::Usage(None));
+                self.tell(&error);
                 self.backoff.failed(now, fastrand::f64())
             }
+        }
+    }
+
+    fn tell(&mut self, error: &k8s::Error) {
+        let text = Chain(error).to_string();
+        if self.told.as_ref() != Some(&text) {
+            log::warn!("cannot ask the API server {}: {text}", self.client.server());
+            self.told = Some(text);
         }
     }
 }

@@ -10,7 +10,7 @@ const PAGE: usize = 100;
 const LIMIT: usize = 8 << 20;
 
 /// Hands every object to `sink` and returns the version of the list. `turn` is
-/// called before each page.
+/// called before each page and while it comes.
 pub(super) fn list(
     client: &Client,
     resource: Resource,
@@ -41,7 +41,7 @@ fn pages(
         turn();
         let path = path(resource, size, next.as_deref());
         body.clear();
-        client::read(&path, client.open(&path)?, LIMIT, &mut body)?;
+        client::read(&path, client.open(&path)?, LIMIT, &mut body, turn)?;
         let metadata = page::read(&body, sink)
             .map_err(|error| Error::new("GET", &path, Cause::Decode(error)))?;
         next = metadata.next.filter(|next| !next.is_empty());

@@ -53,8 +53,8 @@ pub trait Sink {
     /// It cannot be read. When it is JSON all the same, it is given to
     /// [`Self::broken`], and the list goes on behind it.
     fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error>;
-    /// One object of the list is left out.
-    fn broken(&mut self, error: &serde_json::Error);
+    /// The object that the text starts with is left out of the list.
+    fn broken(&mut self, text: &[u8], error: &serde_json::Error);
     /// The list is whole: what is not in it is gone.
     fn complete(&mut self);
     /// Added or modified.

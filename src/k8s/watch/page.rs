@@ -64,8 +64,9 @@ impl<'t> Walk<'t> {
                 Ok(length) => self.advance(length),
                 Err(error) => {
                     // Broken JSON ends the list, a broken object only itself.
+                    let object = self.rest;
                     self.skip()?;
-                    sink.broken(&error);
+                    sink.broken(object, &error);
                 }
             }
             more = self.next(b']')?;
@@ -145,7 +146,7 @@ mod tests {
             self.seen.push(number);
             Ok(length)
         }
-        fn broken(&mut self, _error: &Error) {
+        fn broken(&mut self, _text: &[u8], _error: &Error) {
             self.broken += 1;
         }
         fn complete(&mut self) {}

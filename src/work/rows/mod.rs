@@ -36,12 +36,12 @@ fn read<'t, T: Deserialize<'t>, R: Into<Row>>(
     Ok((row(&object).into(), length))
 }
 
-/// Reads what identifies an object of any kind.
+/// Reads what identifies the object of any kind that `text` starts with.
 ///
 /// # Errors
 /// It is no JSON, or has no metadata.
-pub fn key(object: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
-    let object: types::Object<'_> = serde_json::from_slice(object)?;
+pub fn key(text: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
+    let (object, _): (types::Object<'_>, _) = watch::first(text)?;
     Ok(Key {
         namespace: some(&object.metadata.namespace, names),
         name: Name::from(&*object.metadata.name),

@@ -44,17 +44,16 @@ apt_get() { # PACKAGE...
 	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 9>&-
 }
 
-# Installing containerd must not start them on the host.
+# Installing containerd must not start it on the host. For a subshell: its end, by a signal
+# too, takes the policy away.
 without_services() { # COMMAND...
-	local policy=/usr/sbin/policy-rc.d ours='' status=0
+	policy=/usr/sbin/policy-rc.d
 	if [ ! -e $policy ]; then
-		ours=$policy
+		trap 'rm -f "$policy"' EXIT
 		printf '#!/bin/sh\nexit 101\n' >$policy
 		chmod 0755 $policy
 	fi
-	"$@" || status=$?
-	[ -z "$ours" ] || rm -f "$ours"
-	return $status
+	"$@"
 }
 
 cni_bin() {

@@ -5,7 +5,10 @@
 
 mod changes;
 mod faults;
+mod image;
 mod lists;
+mod plane;
+mod pod;
 mod rig;
 mod rights;
 mod shown;

@@ -1,6 +1,7 @@
 //! The cluster as tests have it: kubectl, the script that breaks its parts, and
 //! namespaces that go when a test ends.
 
+use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -41,6 +42,8 @@ pub(super) struct Cluster {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
     script: PathBuf,
+    /// The API server was stopped or restarted.
+    disturbed: Cell<bool>,
     _lock: Lock,
 }
 
@@ -73,6 +76,7 @@ fn find(lock: impl FnOnce() -> Lock) -> Option<Cluster> {
         kubectl: path("PIPEOPS_TEST_KUBECTL"),
         kubeconfig: path("KUBECONFIG"),
         script: path("PIPEOPS_TEST_CLUSTER_CMD"),
+        disturbed: Cell::new(false),
         _lock: lock(),
     })
 }
@@ -82,10 +86,8 @@ fn find(lock: impl FnOnce() -> Lock) -> Option<Cluster> {
 pub(super) fn missing(what: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    let _ = writeln!(
-        std::io::stderr(),
-        "{test}: not tested, because it needs {what}"
-    );
+    let line = format!("{test}: not tested, because it needs {what}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 impl Cluster {
@@ -123,19 +125,30 @@ impl Cluster {
         command
     }
 
-    /// Runs a verb of the cluster's script, which returns when it is done.
+    /// Does that to the API server. `start` and `restart` return when it answers.
     #[track_caller]
-    pub(super) fn script(&self, arguments: &[&str]) {
-        let mut command = Command::new(&self.script);
-        command.args(arguments);
+    pub(super) fn api_server(&self, verb: &str) {
+        self.disturbed.set(true);
+        self.run(self.script(&[verb, "apiserver"]), "");
+    }
+
+    /// Brings an image, in a file of `docker save`, onto the node.
+    #[track_caller]
+    pub(super) fn load(&self, image: &Path) {
+        let mut command = self.script(&["load"]);
+        command.arg(image);
         self.run(command, "");
     }
 
-    /// As [`script`](Self::script), for cleaning up.
-    pub(super) fn try_script(&self, arguments: &[&str]) {
+    /// Has the metrics API as it was at the start.
+    pub(super) fn restore_metrics(&self) {
+        let _ = output(self.script(&["metrics"]), "");
+    }
+
+    fn script(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.script);
         command.args(arguments);
-        let _ = output(command, "");
+        command
     }
 
     /// A kubeconfig for this cluster with another user, written to that file.
@@ -170,6 +183,19 @@ impl Cluster {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{shown}: {errors}");
         String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+}
+
+/// The controllers wait longer and longer for an API server that is down, or refuses
+/// them while it starts; new ones find it at once.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.disturbed.get() {
+            let _ = output(self.script(&["start", "apiserver"]), "");
+            for part in ["controller-manager", "scheduler"] {
+                let _ = output(self.script(&["restart", part]), "");
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::rig::{Cluster, NODE, Namespace, alone, cluster};
 use super::shown::assert_equal_to_kubectl;
 use super::wait_ready;
-use crate::support::{Agent, program, within};
+use crate::support::{Agent, eventually, program, within};
 
 pub(super) const ALL: &str = r#"[
     {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
@@ -45,6 +45,26 @@ fn what_is_forbidden_is_told_and_the_rest_works() {
     let mut nodes = nodes["items"].as_array().unwrap().iter();
     let node = nodes.find(|node| node["name"] == NODE).unwrap();
     assert!(node.get("usage").is_none(), "{node}");
+}
+
+/// The cluster's identity is in kube-system; usage does not depend on it.
+#[test]
+fn usage_is_measured_without_the_right_to_read_namespaces() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("partial");
+    let metrics = r#", {apiGroups: [metrics.k8s.io], resources: [nodes], verbs: [list]}]"#;
+    let rules = ALL.replace(" namespaces,", "").replace("}]", "}");
+    namespace.account(&format!("{rules}{metrics}"));
+    let login = Login::new(&cluster, &namespace);
+    let agent = login.agent(&[]);
+    eventually("usage of the node", || {
+        agent
+            .json("/api/k8s/nodes")
+            .pointer("/items/0/usage")
+            .cloned()
+    });
+    let line = agent.wait_log("cannot ask the API server");
+    assert!(line.contains("namespaces/kube-system"), "{line}");
 }
 
 #[test]
@@ -88,7 +108,7 @@ fn a_new_token_in_the_file_heals_at_once() {
     namespace.kubectl(&["delete", "serviceaccount", "agent"]);
     namespace.account(ALL);
     // Watches that are open stay so; a restart ends them.
-    cluster.script(&["restart", "apiserver"]);
+    cluster.api_server("restart");
     wait_ready(&agent, 503);
     let ready = agent.get_open("/ready").body;
     assert!(ready.contains("not followed"), "{ready}");

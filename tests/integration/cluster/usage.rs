@@ -50,7 +50,7 @@ fn without_a_metrics_server_the_kubelet_is_asked() {
     drop(restored);
 }
 
-fn top(cluster: &Cluster) -> Figures {
+pub(super) fn top(cluster: &Cluster) -> Figures {
     let line = cluster.kubectl(&["top", "node", NODE, "--no-headers"]);
     let cells: Vec<&str> = line.split_whitespace().collect();
     let number = |cell: &str, unit: &str| cell.strip_suffix(unit)?.parse().ok();
@@ -82,6 +82,6 @@ struct Restored<'c>(&'c Cluster);
 
 impl Drop for Restored<'_> {
     fn drop(&mut self) {
-        self.0.try_script(&["metrics"]);
+        self.0.restore_metrics();
     }
 }

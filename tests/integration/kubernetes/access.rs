@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HEALED, Rig, follows, lives, shown, unready};
+use super::{HEALED, Rig, follows, lives, ready, shown, unready};
 use crate::support::api_server::{ApiServer, Cut, Fault, KINDS, Op, TOKEN, object, path};
 use crate::support::{Agent, eventually, within};
 
@@ -63,7 +63,7 @@ fn a_wrong_authority_is_named_until_its_file_is_right() {
     }
     server.write_ca();
     follows(&agent, &server, &KINDS.map(|(kind, _)| kind));
-    assert_eq!(agent.get_open("/ready").status, 200);
+    ready(&agent);
 }
 
 #[test]
@@ -108,8 +108,6 @@ fn what_is_forbidden_or_absent_is_told_and_the_rest_works() {
     );
     let counts = &agent.json("/api/status/cluster")["counts"];
     assert_eq!(counts.get("deployments"), None::<&Value>, "{counts}");
-    // Asked for slowly: never twice within a test.
-    assert_eq!(server.requests(path("events"), Op::Get).len(), 1);
     lives(&agent);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Rig, figure, follows, lives, shown, stored, unready};
+use super::{Rig, figure, follows, lives, ready, shown, stored, unready};
 use crate::support::api_server::{ApiServer, Fault, Gate, KINDS, Op, object, path, status};
 use crate::support::{Agent, within};
 
@@ -18,7 +18,7 @@ fn agent(server: &ApiServer) -> Agent {
 #[track_caller]
 fn heals(agent: &Agent, server: &ApiServer) {
     follows(agent, server, &KINDS.map(|(kind, _)| kind));
-    assert_eq!(agent.get_open("/ready").status, 200);
+    ready(agent);
 }
 
 #[test]
@@ -127,6 +127,9 @@ fn a_list_comes_in_pages_and_starts_over_when_its_mark_expires() {
         (list.get("items"), &list["availability"]["state"]),
         (None, &json!("pending"))
     );
+    for (kind, _) in KINDS.into_iter().filter(|(kind, _)| *kind != "pods") {
+        server.wait_watch(kind, 1);
+    }
     server.compact();
     server.delete("pods", "pod-000");
     gate.open();

@@ -8,6 +8,7 @@ mod access;
 mod lists;
 mod outages;
 mod silence;
+mod usage;
 mod watches;
 
 use std::collections::BTreeSet;
@@ -48,7 +49,7 @@ impl Rig {
     #[track_caller]
     fn follows(&self) {
         follows(&self.agent, &self.server, &KINDS.map(|(kind, _)| kind));
-        assert_eq!(self.agent.get_open("/ready").status, 200);
+        ready(&self.agent);
     }
 
     /// Lists of that kind so far; each has one page.
@@ -74,6 +75,14 @@ fn follows(agent: &Agent, server: &ApiServer, kinds: &[&str]) {
 fn lives(agent: &Agent) {
     let health = agent.get_open("/health");
     assert_eq!(health.status, 200, "{health:?}");
+}
+
+/// The agent is ready soon.
+#[track_caller]
+fn ready(agent: &Agent) {
+    within(HEALED, "readiness", || {
+        (agent.get_open("/ready").status == 200).then_some(())
+    });
 }
 
 /// Waits until the agent is not ready for a reason that has these words.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Rig, follows, lives, unready};
+use super::{Rig, follows, lives, ready, unready};
 use crate::support::Agent;
 use crate::support::api_server::{ApiServer, Cut, Fault, KINDS, Op, object, path};
 
@@ -19,7 +19,7 @@ fn an_agent_that_starts_first_waits_for_the_server() {
         assert_eq!(agent.json("/api/k8s/pods").get("items"), None);
         server.listen();
         follows(&agent, &server, &KINDS.map(|(kind, _)| kind));
-        assert_eq!(agent.get_open("/ready").status, 200);
+        ready(&agent);
     }
 }
 
@@ -74,7 +74,7 @@ fn a_list_that_is_never_answered_holds_up_nothing_else() {
     // It gives up by itself.
     agent.wait_log("pods are not followed: GET /api/v1/pods failed: timeout");
     follows(&agent, &server, &KINDS.map(|(kind, _)| kind));
-    assert_eq!(agent.get_open("/ready").status, 200);
+    ready(&agent);
 }
 
 #[test]

@@ -108,6 +108,8 @@ fn a_line_of_ten_mebibytes_is_not_kept() {
     };
     let before = peak();
     rig.server.inject("pods", &vec![b'x'; 10 << 20]);
+    // Its end is not waited for.
+    rig.server.wait_watch("pods", 2);
     rig.server.apply("pods", object("pods", "later"));
     rig.follows();
     assert_eq!(figure(&rig.agent, "pods", "lines_dropped"), 1);
@@ -127,6 +129,7 @@ fn a_broken_object_fails_alone_and_is_counted() {
     rig.server.apply("pods", object("pods", "good"));
     rig.follows();
     assert_eq!(figure(&rig.agent, "pods", "decode_errors"), 1);
+    rig.agent.wait_log("left out the pod default/bad: ");
     assert_eq!(figure(&rig.agent, "pods", "reconnects"), 0);
 }
 

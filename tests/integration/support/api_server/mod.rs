@@ -5,6 +5,7 @@
 //! so that nobody takes its port while it is stopped.
 
 mod fault;
+mod object;
 mod serve;
 mod store;
 mod tls;
@@ -23,9 +24,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use fault::{Fault, Gate, Op, status};
+pub(crate) use object::{object, path};
 pub(crate) use store::{Cut, KINDS, expired_line};
 
 use fault::Faults;
+use object::named;
 use serve::{Answers, Next};
 use store::Store;
 use tls::{Certificates, Stream};
@@ -70,23 +73,6 @@ struct Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The path of that kind's list.
-pub(crate) fn path(kind: &str) -> &'static str {
-    let mut kinds = KINDS.iter();
-    kinds
-        .find(|(own, _)| *own == kind)
-        .expect("it is followed")
-        .1
-}
-
-fn named(kind: &str) -> &'static str {
-    let mut kinds = KINDS.iter();
-    kinds
-        .find(|(own, _)| *own == kind)
-        .expect("it is followed")
-        .0
 }
 
 /// An address that no other test uses.
@@ -145,10 +131,13 @@ impl ApiServer {
 
     /// Listens again where it did.
     pub(crate) fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).expect("its address is its own");
+        // A child that another test is just starting may still hold the old socket.
+        let listener = eventually("the server's own address", || {
+            TcpListener::bind(self.address).ok()
+        });
         *lock(&self.shared.running) = true;
         let shared = Arc::clone(&self.shared);
-        self.accepting = Some(thread::spawn(move || accept(&listener, &shared)));
+        self.accepting = Some(spawn(move || accept(&listener, &shared)));
     }
 
     /// Ends every connection, and refuses new ones.
@@ -323,6 +312,11 @@ fn fitting(requests: &[Request], path: &str, op: Op) -> Vec<Request> {
     requests.iter().filter(fits).cloned().collect()
 }
 
+fn spawn(body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let thread = thread::Builder::new().name("api-server".to_owned());
+    thread.spawn(body).expect("there are threads")
+}
+
 /// As a kubelet does it: whoever reads sees the old or the new text.
 fn replace(path: &Path, text: &str) {
     let fresh = path.with_extension("fresh");
@@ -336,7 +330,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let shared = Arc::clone(shared);
-        thread::spawn(move || shared.converse(socket));
+        spawn(move || shared.converse(socket));
     }
 }
 
@@ -377,28 +371,4 @@ impl Shared {
         let expected = format!("Bearer {}", lock(&self.token));
         request.authorization.as_ref() == Some(&expected)
     }
-}
-
-/// A small object of that kind.
-pub(crate) fn object(kind: &str, name: &str) -> Value {
-    let mut object = json!({"metadata": {
-        "name": name, "uid": "11111111-2222-3333-4444-555555555555",
-        "creationTimestamp": "2024-05-01T10:00:00Z",
-    }});
-    if !matches!(kind, "nodes" | "namespaces") {
-        object["metadata"]["namespace"] = "default".into();
-    }
-    match kind {
-        "pods" => {
-            object["spec"] = json!({"containers": [{"name": "c"}]});
-            object["status"] = json!({"phase": "Running"});
-        }
-        "nodes" => object["status"] = json!({"nodeInfo": {"kubeletVersion": "v1.34.1"}}),
-        "events" => {
-            object["type"] = "Normal".into();
-            object["lastTimestamp"] = "2024-05-01T10:00:00Z".into();
-        }
-        _ => {}
-    }
-    object
 }
