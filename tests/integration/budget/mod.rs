@@ -2,8 +2,8 @@
 //! `PIPEOPS_BIN` names. Without one each test says so and ends: what cargo builds
 //! for tests is neither small nor fast.
 //!
-//! Processor time is what the kernel counts, so that a busy machine matters little;
-//! what is measured by a clock is a median.
+//! Processor time is what the kernel counts, and the least of several runs; what is
+//! measured by a clock is a median. So a busy machine matters little.
 
 #![cfg(test)]
 
