@@ -4,13 +4,13 @@
 . "$(dirname "$0")/lib.sh"
 
 main() {
-	build/setup.sh rust
-	[ -d tests/benches ] || die "tests/benches is missing"
+	build/build.sh
+	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
 			say "$name"
-			cargo run --quiet --release --locked --package benches --bin "$name"
+			cargo run --quiet --profile peers --locked --package benches --bin "$name"
 		fi
 	done
 }

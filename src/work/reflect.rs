@@ -49,25 +49,6 @@ impl Feed {
     fn send(&self, update: Update) {
         let _ = self.updates.send(update);
     }
-
-    /// One broken object fails alone. The first is told aloud; that there are more
-    /// is in the counter.
-    fn broken(&mut self, object: &[u8], error: &serde_json::Error) {
-        let level = match self.stats.decode_errors.get() {
-            0 => log::Level::Warn,
-            _ => log::Level::Debug,
-        };
-        self.stats.decode_errors.increment();
-        let kind = self.kind.singular();
-        let name = match rows::key(object, &mut self.names) {
-            Ok(key) => key.to_string(),
-            Err(_) => "without a name".to_owned(),
-        };
-        log::log!(
-            level,
-            "left out the {kind} {name}: its JSON is not as expected: {error}"
-        );
-    }
 }
 
 impl Sink for Feed {
@@ -75,11 +56,29 @@ impl Sink for Feed {
         self.rows = Rows::new(self.kind);
     }
 
-    fn listed(&mut self, object: &[u8]) {
-        match rows::row(self.kind, object, &mut self.names) {
-            Ok(row) => self.rows.push(row),
-            Err(error) => self.broken(object, &error),
-        }
+    fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error> {
+        let (row, length) = rows::row(self.kind, text, &mut self.names)?;
+        self.rows.push(row);
+        Ok(length)
+    }
+
+    /// One broken object fails alone. The first is told aloud; that there are more
+    /// is in the counter.
+    fn broken(&mut self, text: &[u8], error: &serde_json::Error) {
+        let level = match self.stats.decode_errors.get() {
+            0 => log::Level::Warn,
+            _ => log::Level::Debug,
+        };
+        self.stats.decode_errors.increment();
+        let kind = self.kind.singular();
+        let name = match rows::key(text, &mut self.names) {
+            Ok(key) => key.to_string(),
+            Err(_) => "without a name".to_owned(),
+        };
+        log::log!(
+            level,
+            "left out the {kind} {name}: its JSON is not as expected: {error}"
+        );
     }
 
     fn complete(&mut self) {
@@ -90,7 +89,7 @@ impl Sink for Feed {
 
     fn applied(&mut self, object: &[u8]) {
         match rows::row(self.kind, object, &mut self.names) {
-            Ok(row) => self.send(Update::Applied(row)),
+            Ok((row, _)) => self.send(Update::Applied(row)),
             Err(error) => self.broken(object, &error),
         }
     }

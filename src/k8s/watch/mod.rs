@@ -8,6 +8,7 @@ mod course;
 mod line;
 mod lines;
 mod list;
+mod page;
 mod stats;
 
 use std::io::{ErrorKind, Read};
@@ -25,6 +26,7 @@ use course::{Course, Told};
 use line::Line;
 use lines::{Lines, TooLong};
 
+pub use page::first;
 pub use stats::Stats;
 
 /// Bytes taken from the connection at once.
@@ -45,8 +47,14 @@ pub struct Resource {
 pub trait Sink {
     /// A list begins; what an unfinished one said is void.
     fn restart(&mut self);
-    /// An object of the list.
-    fn listed(&mut self, object: &[u8]);
+    /// The text starts with an object of the list; tells how long it is.
+    ///
+    /// # Errors
+    /// It cannot be read. When it is JSON all the same, it is given to
+    /// [`Self::broken`], and the list goes on behind it.
+    fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error>;
+    /// The object that the text starts with is left out of the list.
+    fn broken(&mut self, text: &[u8], error: &serde_json::Error);
     /// The list is whole: what is not in it is gone.
     fn complete(&mut self);
     /// Added or modified.

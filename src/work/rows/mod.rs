@@ -7,30 +7,41 @@ mod service;
 
 use std::time::SystemTime;
 
+use serde::Deserialize;
+
 use crate::cluster::{Deployment, Key, Kind, Name, Names, Namespace, NamespacePhase, Row, Uid};
 use crate::k8s::types::{self, Metadata, Text};
+use crate::k8s::watch;
 
-/// Reads one object of that kind.
+/// Reads the object of that kind that `text` starts with, and how long it is.
 ///
 /// # Errors
 /// It is no JSON, or a field has another type than it should.
-pub fn row(kind: Kind, object: &[u8], names: &mut Names) -> Result<Row, serde_json::Error> {
-    Ok(match kind {
-        Kind::Node => node::row(&serde_json::from_slice(object)?, names).into(),
-        Kind::Pod => pod::row(&serde_json::from_slice(object)?, names).into(),
-        Kind::Namespace => namespace(&serde_json::from_slice(object)?).into(),
-        Kind::Deployment => deployment(&serde_json::from_slice(object)?, names).into(),
-        Kind::Service => service::row(&serde_json::from_slice(object)?, names).into(),
-        Kind::Event => event::row(&serde_json::from_slice(object)?, names).into(),
-    })
+pub fn row(kind: Kind, text: &[u8], names: &mut Names) -> Result<(Row, usize), serde_json::Error> {
+    match kind {
+        Kind::Node => read(text, |object| node::row(object, names)),
+        Kind::Pod => read(text, |object| pod::row(object, names)),
+        Kind::Namespace => read(text, namespace),
+        Kind::Deployment => read(text, |object| deployment(object, names)),
+        Kind::Service => read(text, |object| service::row(object, names)),
+        Kind::Event => read(text, |object| event::row(object, names)),
+    }
 }
 
-/// Reads what identifies an object of any kind.
+fn read<'t, T: Deserialize<'t>, R: Into<Row>>(
+    text: &'t [u8],
+    row: impl FnOnce(&T) -> R,
+) -> Result<(Row, usize), serde_json::Error> {
+    let (object, length) = watch::first(text)?;
+    Ok((row(&object).into(), length))
+}
+
+/// Reads what identifies the object of any kind that `text` starts with.
 ///
 /// # Errors
 /// It is no JSON, or has no metadata.
-pub fn key(object: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
-    let object: types::Object<'_> = serde_json::from_slice(object)?;
+pub fn key(text: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
+    let (object, _): (types::Object<'_>, _) = watch::first(text)?;
     Ok(Key {
         namespace: some(&object.metadata.namespace, names),
         name: Name::from(&*object.metadata.name),
@@ -94,13 +105,13 @@ mod tests {
     fn small_kinds_are_read() {
         let mut names = Names::new();
         let text = br#"{"metadata":{"name":"a"},"status":{"phase":"Terminating"}}"#;
-        let Ok(Row::Namespace(namespace)) = row(Kind::Namespace, text, &mut names) else {
+        let Ok((Row::Namespace(namespace), _)) = row(Kind::Namespace, text, &mut names) else {
             panic!("a namespace is one");
         };
         assert_eq!(namespace.phase, NamespacePhase::Terminating);
         let text = br#"{"metadata":{"name":"web","namespace":"a"},"spec":{},
             "status":{"readyReplicas":1,"unavailableReplicas":2}}"#;
-        let Ok(Row::Deployment(deployment)) = row(Kind::Deployment, text, &mut names) else {
+        let Ok((Row::Deployment(deployment), _)) = row(Kind::Deployment, text, &mut names) else {
             panic!("a deployment is one");
         };
         assert_eq!(deployment.readiness(), "1/1");

@@ -15,6 +15,11 @@ impl Figures {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
 
+    /// 0 when there is none.
+    pub fn highest(&self) -> f64 {
+        self.0.last().copied().unwrap_or_default()
+    }
+
     fn text(&self) -> String {
         let (low, high) = (self.0.first(), self.0.last());
         let (Some(low), Some(high)) = (low, high) else {
@@ -53,26 +58,34 @@ pub struct Table {
 
 impl Table {
     pub fn new(peer: &str) -> Self {
-        let head = ["what", "must", "pipeops-agent", peer, "ratio"];
+        let head = ["what", "must", "pipeops-agent", peer, "times better"];
         Self {
             rows: vec![head.map(ToOwned::to_owned)],
         }
     }
 
-    /// A row; the ratio is the peer's median in terms of ours.
-    pub fn row(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures) {
-        let ratio = if ours.median() > 0.0 {
-            format!("{:.2}", peer.median() / ours.median())
-        } else {
-            "-".to_owned()
-        };
-        self.rows.push([
-            what.to_owned(),
-            must.to_owned(),
-            ours.text(),
-            peer.text(),
-            ratio,
-        ]);
+    /// A row where less is better.
+    pub fn less(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures) {
+        self.row(what, must, ours, peer, ratio(peer, ours));
+    }
+
+    /// A row where more is better.
+    pub fn more(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures) {
+        self.row(what, must, ours, peer, ratio(ours, peer));
+    }
+
+    fn row(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures, ratio: String) {
+        let (what, must) = (what.to_owned(), must.to_owned());
+        self.rows
+            .push([what, must, ours.text(), peer.text(), ratio]);
+    }
+}
+
+fn ratio(more: &Figures, less: &Figures) -> String {
+    if less.median() > 0.0 {
+        short(more.median() / less.median())
+    } else {
+        "-".to_owned()
     }
 }
 

@@ -5,7 +5,9 @@
 //! a peer's from the same run, and with the ratio of both.
 
 mod figures;
+mod load;
 mod program;
 
 pub use figures::{Figures, Table};
+pub use load::{Connection, throughput};
 pub use program::{Program, Usage};

@@ -132,7 +132,5 @@ fn megabytes(status: &str, name: &str) -> f64 {
 
 fn first_number(text: &str) -> f64 {
     let first = text.split_whitespace().next();
-    first
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default()
+    first.and_then(|text| text.parse().ok()).unwrap_or_default()
 }

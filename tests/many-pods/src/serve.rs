@@ -93,7 +93,8 @@ fn list(items: &str, next: Option<usize>) -> String {
 
 /// Says nothing until the peer goes away.
 fn watch(stream: &mut BufReader<Stream>) -> io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.get_mut().write_all(head.as_bytes())?;
     stream.get_mut().flush()?;
     io::copy(&mut stream.by_ref().take(1), &mut io::sink())?;

@@ -7,7 +7,7 @@
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use benches::{Figures, Program, Table, Usage};
 use futures::StreamExt;
@@ -23,18 +23,11 @@ const PEER: &str = "peer";
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-fn main() -> ExitCode {
-    let outcome = if env::args().nth(1).as_deref() == Some(PEER) {
+fn main() -> Outcome<()> {
+    if env::args().nth(1).as_deref() == Some(PEER) {
         reflect()
     } else {
         compare()
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("sync: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 
@@ -53,17 +46,17 @@ fn compare() -> Outcome<()> {
     }
     let megabytes = server.bytes() / 1_000_000;
     println!("{PODS} pods, {megabytes} MB of JSON over TLS, until all are followed, {RUNS} runs");
-    let figures = |all: &[Usage], what: fn(&Usage) -> f64| all.iter().map(what).collect();
+    let both = |what: fn(&Usage) -> f64| {
+        let figures = |all: &[Usage]| all.iter().map(what).collect::<Figures>();
+        (figures(&ours), figures(&theirs))
+    };
     let mut table = Table::new("kube-rs reflector");
-    let rows: [(&str, &str, fn(&Usage) -> f64); 3] = [
-        ("resident, MB", "<= 6", |usage| usage.resident),
-        ("resident at most, MB", "<= 9", |usage| usage.resident_peak),
-        ("processor time, ms", "<= 150", |usage| usage.cpu),
-    ];
-    for (name, must, what) in rows {
-        let (ours, theirs): (Figures, Figures) = (figures(&ours, what), figures(&theirs, what));
-        table.row(name, must, &ours, &theirs);
-    }
+    let (ours, theirs) = both(|usage| usage.resident);
+    table.less("resident, MB", "<= 6", &ours, &theirs);
+    let (ours, theirs) = both(|usage| usage.resident_peak);
+    table.less("resident at most, MB", "<= 9", &ours, &theirs);
+    let (ours, theirs) = both(|usage| usage.cpu);
+    table.less("processor time, ms", "<= 150", &ours, &theirs);
     println!("{table}");
     Ok(())
 }

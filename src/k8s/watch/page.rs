@@ -1,0 +1,223 @@
+//! Walks through one page of a list, so that each object is read once, where it
+//! lies: pages are most of what an agent ever reads.
+//!
+//! A page is parsed by hand only between its values; serde reads those.
+
+use serde::Deserialize;
+use serde::de::{Error as _, IgnoredAny};
+use serde_json::{Deserializer, Error};
+
+use super::Sink;
+
+/// What a page says of the list.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Metadata {
+    pub(super) resource_version: String,
+    #[serde(rename = "continue")]
+    pub(super) next: Option<String>,
+}
+
+/// Hands every object of the page to `sink`.
+pub(super) fn read(text: &[u8], sink: &mut dyn Sink) -> Result<Metadata, Error> {
+    let mut walk = Walk { rest: text };
+    let mut metadata = Metadata::default();
+    let mut more = walk.open(b'{', b'}')?;
+    while more {
+        let key: String = walk.value()?;
+        walk.expect(b':')?;
+        match &*key {
+            "metadata" => metadata = walk.value()?,
+            "items" if walk.peek() == Some(b'[') => walk.items(sink)?,
+            _ => walk.skip()?,
+        }
+        more = walk.next(b'}')?;
+    }
+    match walk.peek() {
+        None => Ok(metadata),
+        Some(_) => Err(Error::custom("text behind the list")),
+    }
+}
+
+/// Reads the value that `text` starts with, and how long it is.
+///
+/// # Errors
+/// It is no JSON, or not of that type.
+pub fn first<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<(T, usize), Error> {
+    let mut values = Deserializer::from_slice(text).into_iter();
+    match values.next() {
+        Some(value) => Ok((value?, values.byte_offset())),
+        None => Err(Error::custom("the text ends where a value should be")),
+    }
+}
+
+/// What is still to be read.
+struct Walk<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Walk<'t> {
+    fn items(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        let mut more = self.open(b'[', b']')?;
+        while more {
+            match sink.listed(self.rest) {
+                Ok(length) => self.advance(length),
+                Err(error) => {
+                    // Broken JSON ends the list, a broken object only itself.
+                    let object = self.rest;
+                    self.skip()?;
+                    sink.broken(object, &error);
+                }
+            }
+            more = self.next(b']')?;
+        }
+        Ok(())
+    }
+
+    fn value<T: Deserialize<'t>>(&mut self) -> Result<T, Error> {
+        let (value, length) = first(self.rest)?;
+        self.advance(length);
+        Ok(value)
+    }
+
+    fn skip(&mut self) -> Result<(), Error> {
+        self.value().map(|IgnoredAny| ())
+    }
+
+    /// Goes into an object or array; false when it is empty.
+    fn open(&mut self, open: u8, close: u8) -> Result<bool, Error> {
+        self.expect(open)?;
+        if self.peek() == Some(close) {
+            self.advance(1);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Goes behind a comma or the end; false at the end.
+    fn next(&mut self, close: u8) -> Result<bool, Error> {
+        if self.peek() == Some(b',') {
+            self.advance(1);
+            return Ok(true);
+        }
+        self.expect(close).map(|()| false)
+    }
+
+    fn expect(&mut self, wanted: u8) -> Result<(), Error> {
+        if self.peek() != Some(wanted) {
+            let wanted = char::from(wanted);
+            return Err(Error::custom(format_args!(
+                "the list has no `{wanted}` where one should be"
+            )));
+        }
+        self.advance(1);
+        Ok(())
+    }
+
+    /// The next byte that is no space.
+    fn peek(&mut self) -> Option<u8> {
+        self.rest = self.rest.trim_ascii_start();
+        self.rest.first().copied()
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.rest = self.rest.get(length..).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::k8s::watch::Health;
+
+    /// Takes numbers as objects.
+    #[derive(Default)]
+    struct Numbers {
+        seen: Vec<u8>,
+        broken: usize,
+    }
+
+    impl Sink for Numbers {
+        fn restart(&mut self) {}
+        fn listed(&mut self, text: &[u8]) -> Result<usize, Error> {
+            let (number, length) = first(text)?;
+            self.seen.push(number);
+            Ok(length)
+        }
+        fn broken(&mut self, _text: &[u8], _error: &Error) {
+            self.broken += 1;
+        }
+        fn complete(&mut self) {}
+        fn applied(&mut self, _object: &[u8]) {}
+        fn deleted(&mut self, _object: &[u8]) {}
+        fn health(&mut self, _health: Health<'_>) {}
+    }
+
+    fn walk(text: &str) -> (Result<Metadata, Error>, Vec<u8>, usize) {
+        let mut sink = Numbers::default();
+        let metadata = read(text.as_bytes(), &mut sink);
+        (metadata, sink.seen, sink.broken)
+    }
+
+    #[test]
+    fn the_order_of_fields_and_unknown_ones_do_not_matter() {
+        for text in [
+            r#"{"kind":"L","metadata":{"resourceVersion":"7","continue":"c","x":[1]},"items":[1,2]}"#,
+            " { \"items\" : [ 1 ,\n2 ] , \"\\u006detadata\" : {\"continue\":\"c\",\"resourceVersion\":\"7\"} } \n",
+        ] {
+            let (metadata, seen, broken) = walk(text);
+            let expected = Metadata {
+                resource_version: "7".to_owned(),
+                next: Some("c".to_owned()),
+            };
+            assert_eq!((metadata.unwrap(), seen, broken), (expected, vec![1, 2], 0));
+        }
+    }
+
+    #[test]
+    fn a_page_without_items_is_one() {
+        for text in [r#"{"metadata":{},"items":null}"#, r#"{"items":[]}"#, "{}"] {
+            let (metadata, seen, broken) = walk(text);
+            assert_eq!(metadata.unwrap(), Metadata::default());
+            assert!(seen.is_empty() && broken == 0);
+        }
+    }
+
+    #[test]
+    fn a_broken_object_fails_alone() {
+        let (metadata, seen, broken) = walk(r#"{"items":[1,"x",{"a":[300]},300,2]}"#);
+        assert!(metadata.is_ok());
+        assert_eq!((seen, broken), (vec![1, 2], 3));
+    }
+
+    #[test]
+    fn broken_json_is_an_error_and_no_broken_object() {
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"items":[1,2"#,
+            r#"{"items":[1 2]}"#,
+            r#"{"items":[1,]}"#,
+            r#"{"items":[{"a":]}"#,
+            r#"{"items":[1],}"#,
+            r#"{"items":[1]} x"#,
+            r#"{"items" [1]}"#,
+            r#"{"metadata":7}"#,
+        ] {
+            let (metadata, _, broken) = walk(text);
+            assert!(metadata.is_err() && broken == 0, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_cut_is_an_error(at in 0usize..58) {
+            let text = r#"{"metadata":{"resourceVersion":"7"},"items":[1,22,{"a":3}]}"#;
+            let (metadata, _, _) = walk(text.get(..at).unwrap());
+            prop_assert!(metadata.is_err());
+        }
+    }
+}
