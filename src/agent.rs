@@ -220,10 +220,11 @@ impl Agent {
         let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
         let published = self.published.clone();
         let heartbeat = Heartbeat::new(session, published, kept, due, Arc::new(farewell));
-        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
-        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
+        // In this order: status must know that the end has come before its call is cut.
         let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
         self.add("status", SILENCE, body, || {});
+        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
+        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
     }
 
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
