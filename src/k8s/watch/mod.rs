@@ -29,8 +29,8 @@ use lines::{Lines, TooLong};
 pub use page::first;
 pub use stats::Stats;
 
-/// Bytes taken from the connection at once.
-const CHUNK: usize = 8 * 1024;
+/// Bytes taken from the connection at once: few, there is one for each watch.
+const CHUNK: usize = 2 * 1024;
 /// Longest wait without a beat.
 const TURN: Duration = Duration::from_secs(30);
 
