@@ -13,12 +13,12 @@ use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
 use crate::group::{Group, Outcome};
-use crate::health::{Beat, Beats};
+use crate::health::{Beat, Beats, TURN};
 use crate::http::Front;
 use crate::k8s;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
-use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, TURN, resource};
+use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, resource};
 use crate::{process, version};
 
 /// Virtual; a thread costs the pages it touches.
