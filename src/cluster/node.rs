@@ -35,7 +35,7 @@ pub struct Node {
     pub zone: Option<Name>,
 }
 
-/// The condition `Ready`; `Unknown` also when the node has none.
+/// The condition `Ready`; `Unknown` when the node has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     Ready,

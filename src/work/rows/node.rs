@@ -25,11 +25,12 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
         created: seconds(&metadata.creation_timestamp),
-        readiness: ready.map_or(Readiness::Unknown, |ready| match &*ready.status {
-            "True" => Readiness::Ready,
-            "False" => Readiness::NotReady,
-            _ => Readiness::Unknown,
-        }),
+        // As kubectl has it: a node that is no longer heard of is not ready.
+        readiness: match ready.map(|ready| &*ready.status) {
+            Some("True") => Readiness::Ready,
+            Some(_) => Readiness::NotReady,
+            None => Readiness::Unknown,
+        },
         reason: ready.and_then(|ready| some(&ready.reason)),
         unschedulable: spec.unschedulable,
         pressures: pressures(status),
@@ -129,6 +130,15 @@ mod tests {
         assert_eq!(node.internal_ip, "10.0.0.9".parse().ok());
         assert_eq!((node.region.as_deref(), node.zone), (Some("eu"), None));
         assert_eq!(&*node.system.architecture, "arm64");
+    }
+
+    #[test]
+    fn a_node_that_is_no_longer_heard_of_is_not_ready() {
+        let lost = r#"{"metadata":{"name":"a"},"status":{"conditions":[
+            {"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown"}]}}"#;
+        let node = row(&serde_json::from_str(lost).unwrap(), &mut Names::new());
+        assert_eq!(node.status(), "NotReady");
+        assert_eq!(node.reason.as_deref(), Some("NodeStatusUnknown"));
     }
 
     #[test]

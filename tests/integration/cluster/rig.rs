@@ -167,13 +167,14 @@ impl Cluster {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{word}-{}-{count}", process::id());
         self.kubectl(&["create", "namespace", &name]);
-        // Pods are refused until it is there.
-        let ready = || self.try_kubectl(&["-n", &name, "get", "serviceaccount", "default"]);
-        crate::support::eventually("its default service account", ready);
-        Namespace {
+        let namespace = Namespace {
             cluster: self,
             name,
-        }
+        };
+        // Pods are refused until it is there.
+        let ready = || namespace.try_kubectl(&["get", "serviceaccount", "default"]);
+        crate::support::eventually("its default service account", ready);
+        namespace
     }
 
     #[track_caller]
