@@ -253,6 +253,7 @@ fn import_table() -> Vec<(String, BTreeSet<String>)> {
 fn holds(holder: &str, tests: &[Source]) -> bool {
     if let Some(target) = holder.strip_prefix("make ") {
         let (target, name) = target.split_once(' ').unwrap_or((target, ""));
+        let name = name.trim_start_matches("BENCH=");
         let script = root().join(format!("build/{target}.sh"));
         let bench = root().join(format!("tests/benches/src/bin/{name}.rs"));
         return script.exists() && (name.is_empty() || bench.exists());
