@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+mod attacks;
+
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
