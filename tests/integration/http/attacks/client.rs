@@ -1,6 +1,7 @@
 //! A client that sends any bytes, and reads what it was answered without trust.
 
-use std::io::{ErrorKind, Read, Write};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -10,21 +11,39 @@ use crate::support::SOON;
 pub(super) struct Peer(TcpStream);
 
 /// All that came until the end.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Heard {
     pub(super) bytes: Vec<u8>,
-    /// By a reset instead of an orderly end.
-    pub(super) reset: bool,
+    pub(super) end: End,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum End {
+    /// It is still open.
+    #[default]
+    None,
+    Orderly,
+    Reset,
+}
+
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 impl Peer {
     pub(super) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(SOON)).expect("it is a socket");
         stream
             .set_write_timeout(Some(SOON))
             .expect("it is a socket");
-        Self(stream)
+        let peer = Self(stream);
+        peer.patience(SOON);
+        peer
+    }
+
+    fn patience(&self, time: Duration) {
+        self.0.set_read_timeout(Some(time)).expect("it is a socket");
     }
 
     pub(super) fn socket(&self) -> &TcpStream {
@@ -56,14 +75,22 @@ impl Peer {
 
     /// What comes until the end; a silence fails.
     #[track_caller]
-    pub(super) fn rest(mut self) -> Heard {
-        let mut heard = Heard::default();
-        if let Err(error) = self.0.read_to_end(&mut heard.bytes) {
-            let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-            assert!(!silent, "no end after {heard:?}");
-            heard.reset = true;
-        }
+    pub(super) fn rest(self) -> Heard {
+        let heard = self.rest_within(SOON);
+        assert!(heard.end != End::None, "no end after {heard:?}");
         heard
+    }
+
+    /// What comes until the end or a silence that is so long.
+    pub(super) fn rest_within(mut self, silence: Duration) -> Heard {
+        self.patience(silence);
+        let mut bytes = Vec::new();
+        let end = match self.0.read_to_end(&mut bytes) {
+            Ok(_) => End::Orderly,
+            Err(error) if is_silence(&error) => End::None,
+            Err(_) => End::Reset,
+        };
+        Heard { bytes, end }
     }
 
     /// Exactly one answer with a length; the connection is open after it.
@@ -81,10 +108,10 @@ impl Peer {
 
     /// Waits so long for a byte; false when none came.
     pub(super) fn hears_within(&mut self, time: Duration) -> bool {
-        self.0.set_read_timeout(Some(time)).expect("it is a socket");
+        self.patience(time);
         let heard = self.0.peek(&mut [0]);
-        self.0.set_read_timeout(Some(SOON)).expect("it is a socket");
-        !matches!(heard, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        self.patience(SOON);
+        !heard.is_err_and(|error| is_silence(&error))
     }
 }
 
@@ -102,6 +129,13 @@ impl Heard {
             rest = after;
         }
         statuses
+    }
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.bytes.escape_ascii();
+        write!(f, "{:?} {:?} {text}", self.statuses(), self.end)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Requests that are wrong on purpose, in one go and byte by byte.
 
 use super::Target;
-use super::client::Heard;
+use super::client::{End, Heard};
 use super::requests::{Attack, SECOND, bodies, heads};
 
 /// Refused once, told why, and closed.
@@ -9,7 +9,7 @@ fn refused(heard: &Heard, attack: &Attack) -> Result<(), String> {
     let text = heard.text();
     let problem = text.contains("\r\nContent-Type: application/problem+json\r\n");
     let last = text.contains("\r\nConnection: close\r\n");
-    if heard.statuses() == [attack.agent] && problem && last && !heard.reset {
+    if heard.statuses() == [attack.agent] && problem && last && heard.end == End::Orderly {
         return Ok(());
     }
     Err(format!(
@@ -103,7 +103,7 @@ fn a_length_of_two_to_the_63_is_refused_with_and_without_its_body() {
     ] {
         let heard = target.connect().tell(head.to_owned() + rest);
         assert_eq!(heard.statuses(), [413], "{heard:?}");
-        assert!(!heard.reset);
+        assert_eq!(heard.end, End::Orderly);
     }
     target.unharmed();
 }

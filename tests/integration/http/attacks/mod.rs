@@ -5,10 +5,17 @@
 //! The same table of requests goes to `tiny_http` in `peer`.
 
 mod client;
+mod crowd;
+mod deadlines;
+mod descriptors;
+mod exchange;
+mod flood;
 
 mod framing;
 
+mod peer;
 mod requests;
+mod resets;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -41,7 +48,10 @@ struct Vitals {
 
 impl Target {
     fn start() -> Self {
-        let api = TinyApi::start();
+        Self::of(TinyApi::start())
+    }
+
+    fn of(api: TinyApi) -> Self {
         let agent = Agent::start(&api.kubeconfig(), &[]);
         Self::ready(agent, api)
     }
