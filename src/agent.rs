@@ -13,12 +13,12 @@ use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
 use crate::group::{Group, Outcome};
-use crate::health::{Beat, Beats};
+use crate::health::{Beat, Beats, TURN};
 use crate::http::Front;
 use crate::k8s;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
-use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, TURN, resource};
+use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, resource};
 use crate::{process, version};
 
 /// Virtual; a thread costs the pages it touches.
@@ -220,10 +220,11 @@ impl Agent {
         let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
         let published = self.published.clone();
         let heartbeat = Heartbeat::new(session, published, kept, due, Arc::new(farewell));
-        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
-        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
+        // In this order: status must know that the end has come before its call is cut.
         let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
         self.add("status", SILENCE, body, || {});
+        let body = move |stop: &Stop, beat: &Beat| heartbeat.run(stop, beat);
+        self.add("heartbeat", SILENCE, body, move || calls.shutdown());
     }
 
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {

@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::stop::Stop;
+
+/// Longest silence of a loop that only waits; their limits allow some multiple.
+pub const TURN: Duration = Duration::from_secs(30);
+
 /// All loops of the process; clones share the list.
 #[derive(Clone, Debug)]
 pub struct Beats {
@@ -89,6 +94,22 @@ impl Beat {
         let since = millis(now.saturating_duration_since(self.origin));
         self.stamp.last.store(since, Ordering::Relaxed);
     }
+
+    /// Waits for `time` in turns short enough for the stamp; true when asked to stop.
+    pub fn rest(&self, stop: &Stop, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            let now = Instant::now();
+            self.stamp(now);
+            let left = end.saturating_duration_since(now);
+            if left.is_zero() {
+                return stop.is_stopped();
+            }
+            if stop.wait(left.min(TURN)) {
+                return true;
+            }
+        }
+    }
 }
 
 fn millis(time: Duration) -> u64 {
@@ -98,6 +119,16 @@ fn millis(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rest_ends_by_itself_or_when_asked_to_stop() {
+        let beat = Beats::new(Instant::now()).register("rests", TURN);
+        let (source, stop) = crate::stop::channel();
+        assert!(!beat.rest(&stop, Duration::ZERO));
+        assert!(!beat.rest(&stop, Duration::from_millis(1)));
+        drop(source);
+        assert!(beat.rest(&stop, Duration::from_secs(3600)));
+    }
 
     #[test]
     fn a_silent_loop_is_named() {

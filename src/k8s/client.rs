@@ -23,6 +23,8 @@ const REFUSAL: u64 = 64 * 1024;
 const ANSWER: usize = 8 << 20;
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 8 * 1024;
+/// Smaller ones cost more system calls while lists are read.
+const INPUT: usize = 8 * 1024;
 const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 
 /// A way to the API server. Clones share connections and end together.
@@ -271,8 +273,9 @@ fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
         .timeout_recv_response(Some(Duration::from_secs(15)))
         .timeout_per_read(Some(silence))
         .timeout_per_write(Some(Duration::from_secs(10)))
-        // The defaults cost ten times the memory.
-        .input_buffer_size(16 * 1024)
+        // Each connection has two of either, all touched. The defaults cost ten
+        // times the memory; a header with a long token must fit into the output.
+        .input_buffer_size(INPUT)
         .output_buffer_size(8 * 1024)
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)

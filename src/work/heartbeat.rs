@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 
-use super::{LONGEST_WAIT, Session, TURN, rest};
+use super::{LONGEST_WAIT, Session};
 use crate::backoff::{Backoff, Policy, jitter};
 use crate::chain::Chain;
 use crate::cluster::{Availability, Kind, Published};
@@ -14,7 +14,7 @@ use crate::control::proto::AgentStatus;
 use crate::control::store::{State, Store};
 use crate::control::{Alert, Client, Error, Verdict};
 use crate::group::Outcome;
-use crate::health::Beat;
+use crate::health::{Beat, TURN};
 use crate::report;
 use crate::stop::Stop;
 
@@ -115,7 +115,7 @@ impl Heartbeat {
                 return stop.is_stopped();
             }
             let interval = self.session.intervals().heartbeat;
-            if rest(stop, beat, left.min(interval).min(TURN)) {
+            if beat.rest(stop, left.min(interval).min(TURN)) {
                 return true;
             }
             if let Some(alert) = self.session.link.look(Instant::now()) {

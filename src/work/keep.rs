@@ -5,10 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
 
-use super::TURN;
 use crate::cluster::{Publisher, State, Update};
 use crate::group::Outcome;
-use crate::health::Beat;
+use crate::health::{Beat, TURN};
 use crate::stop::Stop;
 
 /// Updates taken in before readers see the result: a burst is published once.

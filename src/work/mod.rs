@@ -13,10 +13,7 @@ mod session;
 mod status;
 mod survey;
 
-use std::time::{Duration, Instant};
-
-use crate::health::Beat;
-use crate::stop::Stop;
+use std::time::Duration;
 
 pub use heartbeat::Heartbeat;
 pub use keep::Keeper;
@@ -25,23 +22,5 @@ pub use session::{Identity, Session};
 pub use status::Status;
 pub use survey::Survey;
 
-/// Longest silence of a loop that only waits; their beats allow some multiple.
-pub const TURN: Duration = Duration::from_secs(30);
 /// No wish of a control plane keeps a loop silent for longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-
-/// Waits for `time` in turns short enough for the beat; true when asked to stop.
-fn rest(stop: &Stop, beat: &Beat, time: Duration) -> bool {
-    let end = Instant::now() + time;
-    loop {
-        let now = Instant::now();
-        beat.stamp(now);
-        let left = end.saturating_duration_since(now);
-        if left.is_zero() {
-            return stop.is_stopped();
-        }
-        if stop.wait(left.min(TURN)) {
-            return true;
-        }
-    }
-}

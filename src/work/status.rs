@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, select};
 
-use super::{LONGEST_WAIT, Session, TURN};
+use super::{LONGEST_WAIT, Session};
 use crate::backoff::jitter;
 use crate::cluster::Published;
 use crate::control::proto::AgentStatus;
 use crate::control::{Error, Verdict};
 use crate::group::Outcome;
-use crate::health::Beat;
+use crate::health::{Beat, TURN};
 use crate::report;
 use crate::stop::Stop;
 

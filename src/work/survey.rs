@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::Sender;
 
 use super::keep::seconds;
-use super::rest;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
 use crate::cluster::{
@@ -59,7 +58,7 @@ impl Survey {
                 return Ok(());
             }
             let wait = self.judge(outcome);
-            if rest(stop, beat, wait) {
+            if beat.rest(stop, wait) {
                 return Ok(());
             }
         }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod api;
+mod budget;
 mod cluster;
 mod config;
 mod control;

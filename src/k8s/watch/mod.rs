@@ -29,10 +29,8 @@ use lines::{Lines, TooLong};
 pub use page::first;
 pub use stats::Stats;
 
-/// Bytes taken from the connection at once.
-const CHUNK: usize = 8 * 1024;
-/// Longest wait without a beat.
-const TURN: Duration = Duration::from_secs(30);
+/// Bytes taken from the connection at once: few, there is one for each watch.
+const CHUNK: usize = 2 * 1024;
 
 /// What is followed.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +143,7 @@ impl Watcher {
                 return Ok(());
             }
             let wait = self.judge(outcome, sink);
-            if rest(stop, beat, wait) {
+            if beat.rest(stop, wait) {
                 return Ok(());
             }
         }
@@ -264,22 +262,6 @@ impl Watcher {
             fastrand::u32(300..600),
             escape(self.course.version().unwrap_or_default())
         )
-    }
-}
-
-/// Waits for `time` in turns short enough for the beat; true when asked to stop.
-fn rest(stop: &Stop, beat: &Beat, time: Duration) -> bool {
-    let end = Instant::now() + time;
-    loop {
-        let now = Instant::now();
-        beat.stamp(now);
-        let left = end.saturating_duration_since(now);
-        if left.is_zero() {
-            return stop.is_stopped();
-        }
-        if stop.wait(left.min(TURN)) {
-            return true;
-        }
     }
 }
 

@@ -24,6 +24,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let output = Command::new(program)
         .args(arguments)
         .env_clear()
+        .envs(env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .env("KUBECONFIG", "/nonexistent/kubeconfig")
         .envs(variables.iter().copied())
         .output()

@@ -6,6 +6,7 @@
     reason = "the reader ends with the agent; its log is for whoever reads a failure"
 )]
 
+use std::env;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -147,6 +148,10 @@ pub(crate) fn command() -> Command {
         .env_clear()
         .env("PIPEOPS_LISTEN", "127.0.0.1:0")
         .env("PIPEOPS_API_TOKEN", API_TOKEN);
+    // Where an agent that is built to measure coverage leaves what it counted.
+    if let Some(profile) = env::var_os("LLVM_PROFILE_FILE") {
+        command.env("LLVM_PROFILE_FILE", profile);
+    }
     command
 }
 

@@ -1,0 +1,58 @@
+//! How much memory it takes to follow a cluster, and how much processor time.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{KINDS, Rig, Usage, at_rest, seen, shipped, skip};
+use crate::support::{Agent, within};
+
+const MB: u64 = 1_000_000;
+const PODS: usize = 5_000;
+
+/// Some 2.4 MB of it are pages of the binary, which a kernel may map whole.
+const NODE_RESIDENT: u64 = 4 * MB;
+const NODE_ANONYMOUS: u64 = 3 * MB / 2;
+
+#[test]
+fn five_thousand_pods_are_followed_in_6_mb_and_150_ms() {
+    if shipped("5,000 pods").is_none() {
+        return;
+    }
+    let rig = Rig::new(PODS);
+    let runs: Vec<Usage> = (0..5).map(|_| at_rest(&rig.agent())).collect();
+    seen("5,000 pods", &runs);
+    for usage in &runs {
+        assert!(usage.resident <= 6 * MB, "{usage:?}");
+        assert!(usage.resident_peak <= 9 * MB, "{usage:?}");
+    }
+    // The least: what others do to the caches meanwhile is not the agent's.
+    let processor = runs.iter().map(|usage| usage.processor).min();
+    assert!(
+        processor <= Some(Duration::from_millis(150)),
+        "{processor:?}"
+    );
+}
+
+#[test]
+fn the_local_node_is_followed_in_4_mb() {
+    let what = "memory on the local node";
+    let (Some(_), Some(kubeconfig)) = (shipped(what), env::var_os("KUBECONFIG")) else {
+        return;
+    };
+    if env::var_os("PIPEOPS_TEST_CLUSTER").is_none() {
+        return skip(what, "no local Kubernetes");
+    }
+    let agent = Agent::start(&PathBuf::from(kubeconfig), &[]);
+    for kind in KINDS {
+        agent.wait_log(&format!("watching {kind}"));
+    }
+    within(Duration::from_secs(90), "an uptime of 60 s", || {
+        let runtime = agent.json("/api/metrics/runtime");
+        (runtime["uptime_seconds"].as_f64()? >= 60.0).then_some(())
+    });
+    let usage = Usage::of(&agent);
+    seen("the local node", usage);
+    assert!(usage.resident <= NODE_RESIDENT, "{usage:?}");
+    assert!(usage.anonymous <= NODE_ANONYMOUS, "{usage:?}");
+}
