@@ -33,7 +33,7 @@ fn is_silence(error: &io::Error) -> bool {
 
 impl Peer {
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
+        let stream = TcpStream::connect_timeout(&address, SOON).expect("it has room");
         stream
             .set_write_timeout(Some(SOON))
             .expect("it is a socket");

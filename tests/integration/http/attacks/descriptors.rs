@@ -2,6 +2,7 @@
 
 use super::Target;
 use super::client::Peer;
+use crate::support::eventually;
 
 const GET: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -21,7 +22,7 @@ fn without_descriptors_accepting_goes_on() {
     let log = target.agent.log();
     let lines = log.matches("cannot accept a connection").count();
     assert!((1..20).contains(&lines), "{log}");
-    crate::support::eventually("ready", || {
+    eventually("ready", || {
         (target.agent.get_open("/ready").status == 200).then_some(())
     });
     target.unharmed();

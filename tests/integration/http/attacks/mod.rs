@@ -22,9 +22,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use rustix::process::Signal;
-use serde_json::Value;
 
-use crate::support::{Agent, TinyApi, command, eventually, program};
+use crate::support::{Agent, TinyApi, command, eventually};
 use client::Peer;
 
 /// What an agent may keep of an attack that is over. Its buffers are smaller; the

@@ -1,6 +1,7 @@
 //! `tiny_http` under the same attacks: what `docs/adr/0002-http-front.md` says of it.
 //!
-//! When a test here fails, a reason of that decision is gone and it is due again.
+//! When a test here fails, a reason of that decision is gone, and the decision is due
+//! again.
 
 use std::env;
 use std::net::TcpStream;
@@ -85,6 +86,12 @@ fn the_table_is_answered_as_it_says() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_field_of_an_answer_may_end_its_line() {
+    let header = tiny_http::Header::from_bytes("A", "b\r\nSet-Cookie: c");
+    assert!(header.is_ok());
 }
 
 #[test]

@@ -1,27 +1,28 @@
 //! Peers that vanish with a reset, before they are accepted and later.
 
 use super::{Target, freeze, thaw};
+use crate::support::eventually;
 
-/// Fits the backlog of 128 that the standard library asks for.
-const BACKLOG: usize = 100;
+const GET: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+const COUNT: usize = 400;
 
 #[test]
 fn requests_reset_in_the_backlog_harm_nobody() {
     let target = Target::start();
-    for _ in 0..4 {
-        freeze(&target.agent);
-        let mut good = target.connect();
-        for _ in 0..BACKLOG {
-            let mut peer = target.connect();
-            peer.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
-            peer.reset();
-        }
-        good.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
-        thaw(&target.agent);
-        assert_eq!(good.answer().statuses(), [200]);
+    freeze(&target.agent);
+    for _ in 0..COUNT {
+        let mut peer = target.connect();
+        peer.send(GET);
+        peer.reset();
     }
+    let mut good = target.connect();
+    good.send(GET);
+    thaw(&target.agent);
+    // It came in a burst, so that it may be told to come again.
+    let heard = good.answer();
+    assert!(matches!(heard.statuses()[..], [200 | 503]), "{heard:?}");
     let accepted = target.count("connections_accepted") + target.count("accept_errors");
-    assert!(accepted >= 4 * (BACKLOG as u64 + 1), "{accepted}");
+    assert!(accepted > COUNT as u64, "{accepted}");
     target.unharmed();
 }
 
@@ -29,7 +30,7 @@ fn requests_reset_in_the_backlog_harm_nobody() {
 fn resets_in_the_middle_harm_nobody() {
     let target = Target::start();
     let post = "POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
-    for round in 0..300 {
+    for round in 0..COUNT {
         let mut peer = target.connect();
         peer.send(&post[..round % (post.len() + 1)]);
         peer.reset();
@@ -38,7 +39,7 @@ fn resets_in_the_middle_harm_nobody() {
     // Many answers on their way to somebody who is gone.
     peer.send("GET /version HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500));
     peer.reset();
-    crate::support::eventually("none is kept", || {
+    eventually("none is kept", || {
         (target.count("connections_open") == 1).then_some(())
     });
     target.unharmed();
