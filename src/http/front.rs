@@ -19,6 +19,9 @@ use crate::health::Beats;
 
 /// Requests that wait for a worker; one more gets 503.
 const QUEUE: usize = 64;
+/// Connections that wait to be accepted. The standard library asks for 128, and
+/// whoever finds that full tries again a second later.
+const BACKLOG: i32 = 1024;
 /// Bytes of bodies and answers that slow peers may make the front hold, unless one
 /// body may be longer.
 const HELD: usize = 16 << 20;
@@ -143,9 +146,14 @@ impl std::error::Error for Error {
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-        .map_err(|source| Error::Bind { address, source })
+    listen(address).map_err(|source| Error::Bind { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 fn remedy(kind: io::ErrorKind) -> &'static str {

@@ -7,7 +7,6 @@ mod attack;
 mod exchange;
 mod overload;
 mod slow;
-mod tiny_http;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -30,11 +30,20 @@ pub(crate) struct TinyApi {
 impl TinyApi {
     /// It allows everything.
     pub(crate) fn start() -> Self {
-        Self::reviewing(json!({"status": {"allowed": true}}))
+        Self::with_pods(1)
+    }
+
+    /// It allows everything and has so many pods.
+    pub(crate) fn with_pods(count: usize) -> Self {
+        Self::serving(json!({"status": {"allowed": true}}), count)
     }
 
     /// It gives this answer to whoever asks what is allowed.
     pub(crate) fn reviewing(answer: Value) -> Self {
+        Self::serving(answer, 1)
+    }
+
+    fn serving(review: Value, pods: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         let ended = Arc::new(AtomicBool::new(false));
@@ -45,8 +54,8 @@ impl TinyApi {
                     break;
                 }
                 // How a connection ends is the client's affair.
-                let review = answer.clone();
-                thread::spawn(move || drop(converse(stream, &review)));
+                let review = review.clone();
+                thread::spawn(move || drop(converse(stream, &review, pods)));
             }
         });
         let folder = tempfile::tempdir().expect("a folder can be made");
@@ -80,7 +89,7 @@ pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) {
     fs::write(path, text).expect("the file can be written");
 }
 
-fn converse(stream: TcpStream, review: &Value) -> io::Result<()> {
+fn converse(stream: TcpStream, review: &Value, pods: usize) -> io::Result<()> {
     let mut answers = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -104,7 +113,7 @@ fn converse(stream: TcpStream, review: &Value) -> io::Result<()> {
             continue;
         }
         let path = target.split('?').next().unwrap_or_default();
-        let body = answer(path, review).to_string();
+        let body = answer(path, review, pods).to_string();
         write!(
             answers,
             "{head}Content-Length: {}\r\n\r\n{body}",
@@ -113,13 +122,13 @@ fn converse(stream: TcpStream, review: &Value) -> io::Result<()> {
     }
 }
 
-fn answer(path: &str, review: &Value) -> Value {
+fn answer(path: &str, review: &Value, pods: usize) -> Value {
     let list = |items: Value| json!({"metadata": {"resourceVersion": "7"}, "items": items});
     match path {
         "/version" => json!({"gitVersion": "v1.34.1+k3s1"}),
         "/api/v1/namespaces/kube-system" => json!({"metadata": {"uid": CLUSTER}}),
         "/api/v1/nodes" => list(json!([node()])),
-        "/api/v1/pods" => list(json!([pod()])),
+        "/api/v1/pods" => list((0..pods).map(pod).collect()),
         "/apis/metrics.k8s.io/v1beta1/nodes" => list(json!([{
             "metadata": {"name": "edge-1"},
             "usage": {"cpu": "437219823n", "memory": "2043512Ki"},
@@ -143,9 +152,12 @@ fn node() -> Value {
     })
 }
 
-fn pod() -> Value {
+fn pod(index: usize) -> Value {
+    let uid = format!("5e0e7a53-9a41-4d0b-bb0e-{index:012x}");
+    // All but the first have long names, so that a list is long for its pods.
+    let name = format!("web-{index}{}", "-a".repeat(index.min(120)));
     json!({
-        "metadata": {"name": "web-0", "namespace": "shop", "uid": "5e0e7a53-9a41-4d0b-bb0e-6f5b7b1f6a02"},
+        "metadata": {"name": name, "namespace": "shop", "uid": uid},
         "spec": {"nodeName": "edge-1", "containers": [{"name": "web", "image": "nginx"}]},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
     })
