@@ -45,7 +45,7 @@ cluster-up: ## start the local Kubernetes: control plane, node, metrics
 cluster-down: ## stop it and remove every trace
 	@tests/cluster/cluster down
 
-docker-build: build ## image pipeops/agent:latest
+docker-build: ## image pipeops/agent:latest; bin/image.tar where no Docker runs
 	@build/docker.sh build
 
 docker-run: ## run that image on port 8080 (ARGS are the agent's)

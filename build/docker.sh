@@ -1,22 +1,36 @@
 #!/bin/sh
-# Builds or runs the image. usage: docker.sh build | run [agent arguments]
+# Builds or runs the image; where no Docker daemon answers, build makes an archive instead.
+# usage: docker.sh build | run [agent arguments]
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-image=pipeops/agent:latest
+image=pipeops/agent
 
 main() {
 	verb=${1:-none}
 	case $verb in
-	build | run) shift ;;
+	build) build ;;
+	run)
+		shift
+		docker_answers || die "no Docker daemon answers: see https://docs.docker.com/engine/install/, start it, or join its group"
+		exec docker run --rm --init=false --publish 8080:8080 $image:latest "$@"
+		;;
 	*) die "usage: docker.sh build | run [agent arguments]" ;;
 	esac
-	command -v docker >/dev/null || die "docker is missing: see https://docs.docker.com/engine/install/"
-	docker info >/dev/null 2>&1 || die "no Docker daemon answers: start it (systemctl start docker), or join its group"
-	case $verb in
-	build) docker build --tag $image --file build/Dockerfile . ;;
-	run) exec docker run --rm --init=false --publish 8080:8080 $image "$@" ;;
-	esac
 }
+
+build() {
+	if docker_answers; then
+		DOCKER_BUILDKIT=1 docker build --tag $image:latest --tag "$image:$(version)" --file build/Dockerfile \
+			--build-arg VERSION="$(version)" --build-arg REVISION="$(revision)" --build-arg CREATED="$(created)" .
+		return
+	fi
+	say "no Docker daemon answers: building an OCI archive of the same image"
+	build/build.sh amd64 arm64
+	build/image.sh
+	say "import bin/image.tar with: ctr -n k8s.io images import, k3s ctr images import, or skopeo copy oci-archive:bin/image.tar"
+}
+
+docker_answers() { docker info >/dev/null 2>&1; }
 
 main "$@"

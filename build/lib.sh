@@ -29,6 +29,12 @@ machine() {
 	esac
 }
 
+# What is built, for labels and names. Nothing of the moment goes in: the time is the commit's.
+version() { sed -n '/^\[package\]/,$s/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+revision() { git rev-parse HEAD 2>/dev/null || echo unknown; }
+epoch() { echo "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}"; }
+created() { date -u -d "@$(epoch)" +%Y-%m-%dT%H:%M:%SZ; }
+
 # The project's files of one sort, new ones included: shell, yaml, markdown or openapi.
 files() {
 	case $1 in

@@ -33,4 +33,5 @@ pub mod api;
 pub mod check;
 pub mod config;
 pub mod logger;
+pub mod probe;
 pub mod work;

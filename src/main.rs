@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use pipeops_agent::chain::Chain;
 use pipeops_agent::config::{self, Environment, Invocation, Settings};
 use pipeops_agent::signals::Signals;
-use pipeops_agent::{agent, check, group, logger, version};
+use pipeops_agent::{agent, check, group, logger, probe, version};
 
 /// Wrong usage or configuration: EX_USAGE of sysexits(3).
 const CONFIGURATION: u8 = 64;
@@ -22,6 +22,13 @@ fn main() -> ExitCode {
             print(&report);
             ExitCode::from(if sound { 0 } else { FAILURE })
         }
+        Ok(Invocation::Probe(probe, settings)) => match probe::ask(&settings, probe) {
+            Ok(line) => print(&line),
+            Err(line) => {
+                complain(&line);
+                ExitCode::from(FAILURE)
+            }
+        },
         Ok(Invocation::Run(settings)) => run(&settings),
         Err(mistakes) => {
             complain(&mistakes.to_string());

@@ -7,14 +7,16 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser};
 
-use super::Command;
 use super::layers::{Given, Layer, Source};
 use super::mistake::{Mistake, nearest, quoted};
 use super::table::{Kind, SETTINGS, Setting};
+use super::{Command, Probe};
 
-const COMMANDS: [(&str, Command); 4] = [
+const COMMANDS: [(&str, Command); 6] = [
     ("run", Command::Run),
     ("check", Command::Check),
+    ("probe live", Command::Probe(Probe::Live)),
+    ("probe ready", Command::Probe(Probe::Ready)),
     ("help", Command::Help),
     ("version", Command::Version),
 ];
@@ -50,6 +52,10 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Arguments {
                 .mistake("command line", "a flag has a value too many", SEE_HELP),
         }
     }
+    if reader.probe && reader.words == 1 {
+        let problem = "does not say what to ask";
+        reader.layer.mistake(PROBE, problem, PROBES);
+    }
     Arguments {
         command: reader.asked.or(reader.command).unwrap_or(Command::Run),
         layer: reader.layer,
@@ -57,6 +63,9 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Arguments {
 }
 
 const SEE_HELP: &str = "see --help";
+/// The command of two words.
+const PROBE: &str = "probe";
+const PROBES: &str = "write probe live or probe ready";
 
 #[derive(Default)]
 struct Reader {
@@ -65,6 +74,8 @@ struct Reader {
     /// By `--help` or `--version`, which win.
     asked: Option<Command>,
     words: usize,
+    /// The first word was `probe`.
+    probe: bool,
     layer: Layer,
 }
 
@@ -131,13 +142,27 @@ impl Reader {
 
     fn word(&mut self, word: &str) {
         self.words += 1;
-        let command = COMMANDS.iter().find(|(name, _)| *name == word);
-        if let (Some((_, command)), 1) = (command, self.words) {
+        if self.words == 1 && word == PROBE {
+            self.probe = true;
+            return;
+        }
+        let second = self.probe && self.words == 2;
+        let name = if second {
+            &format!("{PROBE} {word}")
+        } else {
+            word
+        };
+        let command = COMMANDS.iter().find(|(known, _)| *known == name);
+        if let Some((_, command)) = command.filter(|_| second || self.words == 1) {
             self.command = Some(*command);
             return;
         }
         let source = format!("word {} of the command line", self.words);
-        let near = nearest(word, COMMANDS.iter().map(|(name, _)| *name));
+        if second {
+            return self.layer.mistake(source, "is no probe", PROBES);
+        }
+        let names = COMMANDS.iter().map(|(name, _)| *name).chain([PROBE]);
+        let near = nearest(word, names);
         let remedy = match near.filter(|_| self.words == 1) {
             Some(near) => format!("did you mean {near}?"),
             None => SEE_HELP.to_owned(),
@@ -198,6 +223,8 @@ mod tests {
             ("check", Command::Check),
             ("check --port 1", Command::Check),
             ("--port 1 check", Command::Check),
+            ("probe live", Command::Probe(Probe::Live)),
+            ("probe --port 1 ready", Command::Probe(Probe::Ready)),
             ("help", Command::Help),
             ("version", Command::Version),
             ("--help", Command::Help),
@@ -244,6 +271,19 @@ mod tests {
                 "word 1 of the command line: is no command; did you mean check?",
             ),
             (
+                "probe",
+                "probe: does not say what to ask; write probe live or probe ready",
+            ),
+            (
+                "prob live",
+                "word 1 of the command line: is no command; did you mean probe?\n\
+                 word 2 of the command line: belongs to no flag; see --help",
+            ),
+            (
+                "probe alive",
+                "word 2 of the command line: is no probe; write probe live or probe ready",
+            ),
+            (
                 "run now",
                 "word 2 of the command line: belongs to no flag; see --help",
             ),
@@ -273,6 +313,7 @@ mod tests {
             "--x=hunter2",
             "hunter2",
             "run hunter2",
+            "probe hunter2",
             "-phunter2",
             "-p=hunter2",
         ] {

@@ -33,8 +33,16 @@ pub use table::{Fallback, Group, Key, Kind, SETTINGS, Setting};
 pub enum Command {
     Run,
     Check,
+    Probe(Probe),
     Help,
     Version,
+}
+
+/// What to ask the agent that runs here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    Live,
+    Ready,
 }
 
 /// What to do, with what it needs.
@@ -42,6 +50,7 @@ pub enum Command {
 pub enum Invocation {
     Run(Box<Settings>),
     Check(Box<Settings>),
+    Probe(Probe, Box<Settings>),
     Help,
     Version,
 }
@@ -54,21 +63,24 @@ pub fn load(
 ) -> Result<Invocation, Mistakes> {
     let arguments = arguments::read(arguments);
     let command = arguments.command;
-    let wrap = match command {
+    match command {
         Command::Help => return Ok(Invocation::Help),
         Command::Version => return Ok(Invocation::Version),
-        Command::Run => Invocation::Run,
-        Command::Check => Invocation::Check,
-    };
+        Command::Run | Command::Check | Command::Probe(_) => {}
+    }
     let mut layers = arguments.layer;
     layers.fill(environment::read(environment));
     if let Some(named) = layers.values.get(&Key::Config) {
         let file = file::read(&named.text, &named.source);
         layers.fill(file);
     }
-    settings::assemble(layers, environment)
-        .map(|settings| wrap(Box::new(settings)))
-        .map_err(|list| Mistakes { command, list })
+    let settings = settings::assemble(layers, environment).map(Box::new);
+    let settings = settings.map_err(|list| Mistakes { command, list })?;
+    Ok(match command {
+        Command::Check => Invocation::Check(settings),
+        Command::Probe(probe) => Invocation::Probe(probe, settings),
+        _ => Invocation::Run(settings),
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod cluster;
 mod config;
 mod control;
 mod http;
+mod image;
 mod kubernetes;
 mod support;
 mod tidy;

@@ -6,6 +6,7 @@ mod check;
 mod connects;
 mod lifecycle;
 mod outages;
+mod probe;
 mod refusals;
 mod state;
 

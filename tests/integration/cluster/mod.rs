@@ -5,7 +5,6 @@
 
 mod changes;
 mod faults;
-mod image;
 mod lists;
 mod plane;
 mod pod;

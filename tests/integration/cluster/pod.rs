@@ -9,11 +9,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::image;
 use super::rig::{Cluster, cluster, missing};
+use crate::image;
 use crate::support::{eventually, request_with};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments/agent.yaml");
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
+    "arm64"
+} else {
+    "amd64"
+};
 const NAMESPACE: &str = "pipeops-agent";
 const API_TOKEN: &str = "api-token-of-the-pod";
 /// Kubernetes kills after 30 s.
@@ -25,7 +30,10 @@ fn the_image_runs_by_the_manifest() {
     let Some(binary) = env::var_os("PIPEOPS_BIN") else {
         return missing("the static binary: make test builds it");
     };
-    image::load(&cluster, Path::new(&binary));
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    image::build(&archive, &[(ARCHITECTURE, Path::new(&binary))]);
+    cluster.load(&archive);
     let deployed = Deployed::new(&cluster);
     let pod = deployed.pod();
 
