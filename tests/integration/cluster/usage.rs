@@ -50,15 +50,19 @@ fn without_a_metrics_server_the_kubelet_is_asked() {
     drop(restored);
 }
 
+/// A metrics server that was kept waiting by a busy machine has nothing for a moment.
 pub(super) fn top(cluster: &Cluster) -> Figures {
-    let line = cluster.kubectl(&["top", "node", NODE, "--no-headers"]);
-    let cells: Vec<&str> = line.split_whitespace().collect();
     let number = |cell: &str, unit: &str| cell.strip_suffix(unit)?.parse().ok();
-    let figures = match cells.as_slice() {
-        [_, cpu, _, memory, _] => number(cpu, "m").zip(number(memory, "Mi")),
-        _ => None,
-    };
-    figures.unwrap_or_else(|| panic!("kubectl top: {line}"))
+    eventually("figures of kubectl top", || {
+        let mut command = cluster.command(&["top", "node", NODE, "--no-headers"]);
+        let output = command.output().ok().filter(|ran| ran.status.success())?;
+        let line = String::from_utf8(output.stdout).ok()?;
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        match cells.as_slice() {
+            [_, cpu, _, memory, _] => number(cpu, "m").zip(number(memory, "Mi")),
+            _ => None,
+        }
+    })
 }
 
 fn figures(usage: &Value) -> Figures {
