@@ -1,10 +1,11 @@
 #!/bin/sh
-# Runs every test: units, the built static binary, and both against a real local Kubernetes.
+# Runs every test: scripts, units, the built static binary, and both against a real local Kubernetes.
 # usage: test.sh [arguments of cargo test]      for instance: test.sh --lib k8s::
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 main() {
+	[ $# -gt 0 ] || build/test-scripts.sh
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	cluster_up

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs k3s and the PipeOps agent on this machine, or the agent alone on a cluster that
 # is there. Running it again changes nothing, or exactly what is asked for.
+# shellcheck disable=SC2317,SC2329 # no script uses all of the parts that are copied into it
 set -eu
 
 program=install.sh
@@ -80,10 +81,22 @@ put() { # MODE FILE
 workspace() {
 	umask 077
 	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
 }
 
 value_of() { # OPTION COUNT
@@ -146,8 +159,9 @@ k3s_record() { say "$PIPEOPS_ROOT/var/lib/pipeops-install/k3s"; }
 
 # k3s runs on Linux of both machine words that the agent is built for.
 check_system() {
-	system=$(uname -s)
-	machine=$(uname -m)
+	# The variables are for tests and for images that are prepared on another machine.
+	system=${PIPEOPS_SYSTEM:-$(uname -s)}
+	machine=${PIPEOPS_MACHINE:-$(uname -m)}
 	case $machine in
 	x86_64 | amd64) arch=amd64 ;;
 	aarch64 | arm64) arch=arm64 ;;
@@ -833,4 +847,7 @@ MANIFEST
 }
 
 # In braces: cut anywhere, this script does nothing.
-{ main "$@"; exit; }
+{
+	main "$@"
+	exit
+}

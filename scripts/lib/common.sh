@@ -34,10 +34,22 @@ put() { # MODE FILE
 workspace() {
 	umask 077
 	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
 }
 
 value_of() { # OPTION COUNT

@@ -3,8 +3,9 @@ k3s_record() { say "$PIPEOPS_ROOT/var/lib/pipeops-install/k3s"; }
 
 # k3s runs on Linux of both machine words that the agent is built for.
 check_system() {
-	system=$(uname -s)
-	machine=$(uname -m)
+	# The variables are for tests and for images that are prepared on another machine.
+	system=${PIPEOPS_SYSTEM:-$(uname -s)}
+	machine=${PIPEOPS_MACHINE:-$(uname -m)}
 	case $machine in
 	x86_64 | amd64) arch=amd64 ;;
 	aarch64 | arm64) arch=arm64 ;;
