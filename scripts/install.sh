@@ -536,7 +536,11 @@ kustomization() { # FOLDER
 }
 
 variable() { # NAME VALUE
-	[ -z "$2" ] || printf '            - {name: %s, value: "%s", valueFrom: null}\n' "$1" "$2"
+	[ -n "$2" ] || return 0
+	other=
+	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
+	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
 }
 
 # Secrets pass through private files and the API, never through arguments or annotations.

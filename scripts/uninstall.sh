@@ -234,12 +234,15 @@ remove_named() { # KIND/NAME SCOPE...
 
 # The namespace goes only when it is the agent's and nobody else lives in it.
 remove_namespace() {
-	labels=$(kube get namespace "$NAMESPACE" --ignore-not-found -l "$ours" -o name 2>/dev/null || :)
-	if [ -z "$labels" ]; then
-		[ -z "$(kube get namespace "$NAMESPACE" --ignore-not-found -o name 2>/dev/null || :)" ] ||
-			note kept "namespace $NAMESPACE: it is not the agent's"
+	owner=$(kube get namespace "$NAMESPACE" --ignore-not-found -o "jsonpath={.metadata.name}:{.metadata.labels['app\.kubernetes\.io/name']}" 2>/dev/null || :)
+	case $owner in
+	'' | :) return 0 ;;
+	*:pipeops-agent) ;;
+	*)
+		note kept "namespace $NAMESPACE: it is not the agent's"
 		return 0
-	fi
+		;;
+	esac
 	others=$(kube get deployments,statefulsets,daemonsets,jobs,cronjobs,persistentvolumeclaims,secrets -n "$NAMESPACE" \
 		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -v '^secret/pipeops-agent$' || :)
 	if [ -n "$others" ]; then

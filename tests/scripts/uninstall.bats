@@ -60,6 +60,14 @@ namespace/pipeops-system"
 	grep -q namespace/pipeops-system "$T/cluster/objects"
 }
 
+@test "a namespace that was not made by the manifest stays" {
+	printf '%s\n' "$objects" >"$T/cluster/objects"
+	echo >"$T/owner"
+	script uninstall.sh --yes
+	is 0 "kept: namespace pipeops-system: it is not the agent's"
+	grep -q namespace/pipeops-system "$T/cluster/objects"
+}
+
 @test "k3s: only if install.sh brought it" {
 	T=$T "$BATS_TEST_DIRNAME/shims/k3s-installer"
 	script uninstall.sh --yes --k3s
