@@ -19,6 +19,7 @@ main() {
 	step cargo-machete cargo machete
 	step shellcheck each shell shellcheck
 	step shfmt each shell shfmt -i 0 -d
+	step "embed (copies inside scripts/)" build/embed.sh --check
 	step yamllint each yaml yamllint --strict
 	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet
 	step typos typos --hidden --force-exclude

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|image|lint|demo...
+# usage: setup.sh rust|cross|image|lint|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,6 +21,13 @@ main() {
 		demo)
 			command_or_package curl curl
 			command_or_package jq jq
+			;;
+		scripts)
+			command_or_package bats bats
+			command_or_package dash dash
+			command_or_package mksh mksh
+			command_or_package busybox busybox
+			command_or_package python3 python3
 			;;
 		*) die "unknown part: $part" ;;
 		esac

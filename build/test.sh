@@ -1,10 +1,12 @@
 #!/bin/sh
-# Runs every test: units, the built static binary, and both against a real local Kubernetes.
+# Runs every test: scripts, units, the built static binary, and both against a real local Kubernetes.
 # usage: test.sh [arguments of cargo test]      for instance: test.sh --lib k8s::
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 main() {
+	# The /bin/sh of Debian and of Alpine; without arguments it takes two more and twice as long.
+	[ $# -gt 0 ] || build/test-scripts.sh dash "busybox ash"
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	cluster_up

@@ -1,0 +1,217 @@
+#!/bin/sh
+# Shows how to reach the cluster, how to join a worker, and how the agent is. Changes nothing.
+# shellcheck disable=SC2317,SC2329 # no script uses all of the parts that are copied into it
+set -eu
+
+program=cluster-info.sh
+
+usage() {
+	cat <<'HELP'
+usage: cluster-info.sh [OPTION]...
+
+  --show-token           the cluster's  SHOW_TOKEN=1
+  --namespace NAME                      NAMESPACE               pipeops-system
+  --kubeconfig FILE                     KUBECONFIG
+  --context NAME                        KUBE_CONTEXT
+  --help
+
+Exit codes: 0 shown, 1 wrong options or no kubectl, 3 the cluster does not answer,
+4 the agent is not installed or not ready.
+HELP
+}
+
+# >>> scripts/lib/common.sh
+# Copied into each script by build/embed.sh, so that each works alone.
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
+
+# Every failure says what to do next.
+die() { # CODE WHAT NEXT
+	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	exit "$1"
+}
+
+# Only reads while --dry-run: what changes something goes through here.
+run() {
+	if [ -n "$DRY_RUN" ]; then
+		say "would run: $*"
+	else
+		"$@"
+	fi
+}
+
+# Standard input to a file, whole or not at all.
+put() { # MODE FILE
+	if [ -n "$DRY_RUN" ]; then
+		cat >/dev/null
+		say "would write: $2"
+		return
+	fi
+	(umask 022 && mkdir -p "$(dirname "$2")")
+	cat >"$2.new"
+	chmod "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
+# A private folder for everything temporary; it never outlives the script.
+workspace() {
+	umask 077
+	work=$(mktemp -d)
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
+}
+
+value_of() { # OPTION COUNT
+	[ "$2" -gt 1 ] || die 1 "$1 needs a value" "$program --help"
+}
+
+unknown() { # ARGUMENT
+	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# Arguments are visible to every user of the machine.
+no_secret_arguments() { # OPTION VARIABLE
+	die 1 "$1 would show the secret in the process list" "set $2, or use $1-file FILE (- reads standard input)"
+}
+
+# The secret of a file, of standard input (-), or of the text.
+secret() { # NAME TEXT FILE TARGET
+	case $3 in
+	'') printf '%s' "$2" ;;
+	-) cat ;;
+	*) cat "$3" ;;
+	esac >"$4" || die 1 "cannot read the $1 from $3" "check that the file exists and is yours"
+	# One line, as editors and echo write it.
+	printf '%s' "$(cat "$4")" >"$4.line"
+	mv "$4.line" "$4"
+	if LC_ALL=C grep -q '[^!-~]' "$4" || [ "$(wc -l <"$4")" -gt 0 ]; then
+		die 1 "the $1 has blanks or unprintable characters" "give the token alone, as it was issued"
+	fi
+	[ -n "$2$3" ] && [ ! -s "$4" ] && die 1 "the $1 is empty" "give the token alone, as it was issued"
+	return 0
+}
+
+kube() {
+	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
+	if [ -n "$KUBE_CONTEXT" ]; then
+		$kubectl --context "$KUBE_CONTEXT" "$@"
+	else
+		$kubectl "$@"
+	fi
+}
+
+# kubectl of this machine, else that of k3s with its administrator's kubeconfig.
+find_kubectl() {
+	[ -z "$KUBECONFIG" ] || export KUBECONFIG
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+		kubectl="k3s kubectl"
+	elif command -v kubectl >/dev/null; then
+		kubectl=kubectl
+	elif command -v k3s >/dev/null; then
+		kubectl="k3s kubectl"
+	else
+		return 1
+	fi
+}
+# <<< scripts/lib/common.sh
+
+environment() {
+	SHOW_TOKEN=${SHOW_TOKEN:-} NAMESPACE=${NAMESPACE:-pipeops-system}
+	KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-}
+	PIPEOPS_ROOT=${PIPEOPS_ROOT:-} DRY_RUN=''
+	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
+}
+
+arguments() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--*=*)
+			option=${1%%=*} value=${1#*=}
+			shift
+			set -- "$option" "$value" "$@"
+			;;
+		esac
+		case $1 in
+		--help | -h) usage && exit 0 ;;
+		--show-token) SHOW_TOKEN=1 && shift && continue ;;
+		--namespace | --kubeconfig | --context) value_of "$1" $# ;;
+		*) unknown "$1" ;;
+		esac
+		case $1 in
+		--namespace) NAMESPACE=$2 ;;
+		--kubeconfig) KUBECONFIG=$2 ;;
+		--context) KUBE_CONTEXT=$2 ;;
+		esac
+		shift 2
+	done
+}
+
+field() { printf '%-14s %s\n' "$1" "$2"; }
+
+main() {
+	environment
+	arguments "$@"
+	find_kubectl || die 1 "neither kubectl nor k3s is here" "install kubectl, or run this on the server"
+	address=$(kube --request-timeout=10s get nodes -l node-role.kubernetes.io/control-plane \
+		-o 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}' 2>/dev/null || :)
+	nodes=$(kube --request-timeout=10s get nodes -o name 2>/dev/null) ||
+		die 3 "the Kubernetes API does not answer" "systemctl status k3s, or check --kubeconfig and --context"
+	field "server" "${address:-not named by a node}"
+	field "nodes" "$(printf '%s\n' "$nodes" | grep -c . || :)"
+	field "kubeconfig" "${KUBECONFIG:-$(kubeconfig)}"
+	join
+	agent
+}
+
+kubeconfig() {
+	if [ "$kubectl" = kubectl ]; then
+		printf '%s/.kube/config' "${HOME:-}"
+	else
+		printf '%s/etc/rancher/k3s/k3s.yaml' "$PIPEOPS_ROOT"
+	fi
+}
+
+# The token opens the cluster: it is shown to those who ask for it by name.
+join() {
+	file=$PIPEOPS_ROOT/var/lib/rancher/k3s/server/node-token
+	if [ ! -r "$file" ]; then
+		field "join token" "not here: run this as root on the k3s server"
+		return
+	fi
+	if [ -n "$SHOW_TOKEN" ]; then
+		field "join token" "$(cat "$file")"
+	else
+		field "join token" "in $file (--show-token shows it)"
+	fi
+	field "join a worker" "sh join-worker.sh ${address:-SERVER} -     with the token on standard input"
+}
+
+agent() {
+	ready=$(kube -n "$NAMESPACE" get deployment pipeops-agent -o 'jsonpath={.status.readyReplicas}/{.spec.replicas} ready, {.spec.template.spec.containers[0].image}' 2>/dev/null) ||
+		die 4 "the agent is not in namespace $NAMESPACE" "install.sh, or --namespace where it is another"
+	field "agent" "$ready, namespace $NAMESPACE"
+	case $ready in
+	1/1\ *) ;;
+	*) die 4 "the agent is not ready" "health-check.sh says why" ;;
+	esac
+}
+
+# In braces: cut anywhere, this script does nothing.
+{
+	main "$@"
+	exit
+}

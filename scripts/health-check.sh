@@ -1,0 +1,322 @@
+#!/bin/sh
+# Checks the cluster, the agent, its endpoints, its rights and its way to the control plane.
+# Changes nothing.
+# shellcheck disable=SC2317,SC2329 # no script uses all of the parts that are copied into it
+set -eu
+
+program=health-check.sh
+
+usage() {
+	cat <<'HELP'
+usage: health-check.sh [OPTION]...
+
+  --json                 for machines   JSON=1
+  --namespace NAME                      NAMESPACE               pipeops-system
+  --port PORT            of the agent   PIPEOPS_PORT            that of its pod
+  --kubeconfig FILE                     KUBECONFIG
+  --context NAME                        KUBE_CONTEXT
+  --timeout SECONDS      per request    TIMEOUT                 10
+  --help
+
+Exit codes: 0 all in order, 1 wrong options or no kubectl, 3 the cluster is not in order,
+4 the agent is not.
+HELP
+}
+
+# >>> scripts/lib/common.sh
+# Copied into each script by build/embed.sh, so that each works alone.
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
+
+# Every failure says what to do next.
+die() { # CODE WHAT NEXT
+	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	exit "$1"
+}
+
+# Only reads while --dry-run: what changes something goes through here.
+run() {
+	if [ -n "$DRY_RUN" ]; then
+		say "would run: $*"
+	else
+		"$@"
+	fi
+}
+
+# Standard input to a file, whole or not at all.
+put() { # MODE FILE
+	if [ -n "$DRY_RUN" ]; then
+		cat >/dev/null
+		say "would write: $2"
+		return
+	fi
+	(umask 022 && mkdir -p "$(dirname "$2")")
+	cat >"$2.new"
+	chmod "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
+# A private folder for everything temporary; it never outlives the script.
+workspace() {
+	umask 077
+	work=$(mktemp -d)
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
+}
+
+value_of() { # OPTION COUNT
+	[ "$2" -gt 1 ] || die 1 "$1 needs a value" "$program --help"
+}
+
+unknown() { # ARGUMENT
+	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# Arguments are visible to every user of the machine.
+no_secret_arguments() { # OPTION VARIABLE
+	die 1 "$1 would show the secret in the process list" "set $2, or use $1-file FILE (- reads standard input)"
+}
+
+# The secret of a file, of standard input (-), or of the text.
+secret() { # NAME TEXT FILE TARGET
+	case $3 in
+	'') printf '%s' "$2" ;;
+	-) cat ;;
+	*) cat "$3" ;;
+	esac >"$4" || die 1 "cannot read the $1 from $3" "check that the file exists and is yours"
+	# One line, as editors and echo write it.
+	printf '%s' "$(cat "$4")" >"$4.line"
+	mv "$4.line" "$4"
+	if LC_ALL=C grep -q '[^!-~]' "$4" || [ "$(wc -l <"$4")" -gt 0 ]; then
+		die 1 "the $1 has blanks or unprintable characters" "give the token alone, as it was issued"
+	fi
+	[ -n "$2$3" ] && [ ! -s "$4" ] && die 1 "the $1 is empty" "give the token alone, as it was issued"
+	return 0
+}
+
+kube() {
+	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
+	if [ -n "$KUBE_CONTEXT" ]; then
+		$kubectl --context "$KUBE_CONTEXT" "$@"
+	else
+		$kubectl "$@"
+	fi
+}
+
+# kubectl of this machine, else that of k3s with its administrator's kubeconfig.
+find_kubectl() {
+	[ -z "$KUBECONFIG" ] || export KUBECONFIG
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+		kubectl="k3s kubectl"
+	elif command -v kubectl >/dev/null; then
+		kubectl=kubectl
+	elif command -v k3s >/dev/null; then
+		kubectl="k3s kubectl"
+	else
+		return 1
+	fi
+}
+# <<< scripts/lib/common.sh
+
+environment() {
+	JSON=${JSON:-} NAMESPACE=${NAMESPACE:-pipeops-system} PORT=${PIPEOPS_PORT:-}
+	KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-} TIMEOUT=${TIMEOUT:-10}
+	PIPEOPS_ROOT=${PIPEOPS_ROOT:-} DRY_RUN=''
+	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
+	code=0 forward='' pod=''
+}
+
+arguments() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--*=*)
+			option=${1%%=*} value=${1#*=}
+			shift
+			set -- "$option" "$value" "$@"
+			;;
+		esac
+		case $1 in
+		--help | -h) usage && exit 0 ;;
+		--json) JSON=1 && shift && continue ;;
+		--namespace | --port | --kubeconfig | --context | --timeout) value_of "$1" $# ;;
+		*) unknown "$1" ;;
+		esac
+		case $1 in
+		--namespace) NAMESPACE=$2 ;;
+		--port) PORT=$2 ;;
+		--kubeconfig) KUBECONFIG=$2 ;;
+		--context) KUBE_CONTEXT=$2 ;;
+		--timeout) TIMEOUT=$2 ;;
+		esac
+		shift 2
+	done
+	case $PORT$TIMEOUT in
+	*[!0-9]*) die 1 "not a number: ${PORT:-$TIMEOUT}" "give --port and --timeout as numbers" ;;
+	esac
+}
+
+# One line of the report; a failure sets the exit code, the first wins.
+report() { # ok|failed|skipped NAME DETAIL [CODE]
+	detail=$(printf '%s' "$3" | tr '\n\t' '  ')
+	if [ -n "$JSON" ]; then
+		printf '{"name":"%s","state":"%s","detail":"%s"}\n' "$2" "$1" \
+			"$(printf '%s' "$detail" | sed 's/\\/\\\\/g; s/"/\\"/g')" >>"$work/report"
+	else
+		printf '%-8s %-18s %s\n' "$1" "$2" "$detail"
+	fi
+	if [ "$1" = failed ] && [ "$code" -eq 0 ]; then code=$4; fi
+}
+
+ask() { # KUBECTL-ARGUMENTS...
+	kube --request-timeout="${TIMEOUT}s" "$@" 2>&1
+}
+
+cluster() {
+	if ! answer=$(ask get --raw /readyz); then
+		report failed api-server "$answer; next: systemctl status k3s, or check --kubeconfig" 3
+		return 1
+	fi
+	report ok api-server "$answer"
+	nodes=$(ask get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{" "}{end}') || nodes=unknown=$nodes
+	unready=$(printf '%s' "$nodes" | tr ' ' '\n' | grep -v '=True$' | tr '\n' ' ' || :)
+	if [ -n "$nodes" ] && [ -z "$unready" ]; then
+		report ok nodes "$nodes"
+	else
+		report failed nodes "not ready: ${unready:-there is none}; next: $kubectl describe nodes" 3
+	fi
+}
+
+deployment() {
+	if ! answer=$(ask -n "$NAMESPACE" get deployment pipeops-agent -o 'jsonpath={.status.readyReplicas}/{.spec.replicas} {.spec.template.spec.containers[0].image}'); then
+		report failed deployment "$answer; next: install.sh, or --namespace where it is another" 4
+		return 1
+	fi
+	case $answer in
+	1/1\ *) report ok deployment "$answer" ;;
+	*) report failed deployment "not ready: $answer; next: $kubectl -n $NAMESPACE describe pods" 4 ;;
+	esac
+	running=$(ask -n "$NAMESPACE" get pods -l app.kubernetes.io/name=pipeops-agent --field-selector=status.phase=Running \
+		-o 'jsonpath={range .items[*]}{.metadata.name} {.spec.containers[0].ports[0].containerPort} {.status.containerStatuses[0].restartCount}{"\n"}{end}') || running=
+	read -r pod port restarts <<-END || :
+		$running
+	END
+	if [ -z "$pod" ]; then
+		report failed pod "none is running; next: $kubectl -n $NAMESPACE describe pods" 4
+		return 1
+	fi
+	PORT=${PORT:-${port:-8080}}
+	report ok pod "$pod, $restarts restarts"
+}
+
+# As anyone with rights on the pod: through the API server.
+open_endpoints() {
+	for path in /health /ready /version; do
+		if answer=$(ask get --raw "/api/v1/namespaces/$NAMESPACE/pods/$pod:$PORT/proxy$path"); then
+			report ok "$path" "$answer"
+		else
+			report failed "$path" "$answer; next: $kubectl -n $NAMESPACE logs $pod" 4
+		fi
+	done
+}
+
+# As someone with the API token, which goes from file to file only.
+guarded_endpoints() {
+	kube -n "$NAMESPACE" get secret pipeops-agent -o "jsonpath={.data['api-token']}" 2>/dev/null | base64 -d >"$work/token" 2>/dev/null || :
+	if [ ! -s "$work/token" ] || ! command -v curl >/dev/null; then
+		report skipped /api "needs an API token in the secret pipeops-agent, and curl"
+		report skipped control-plane "asked by /api/status/connectivity"
+		return
+	fi
+	printf 'Authorization: Bearer %s\n' "$(cat "$work/token")" >"$work/header"
+	kube -n "$NAMESPACE" port-forward "pod/$pod" ":$PORT" >"$work/forward" 2>&1 &
+	forward=$!
+	if ! wait_for grep -q '^Forwarding' "$work/forward"; then
+		report failed /api "no way to the pod: $(cat "$work/forward")" 4
+		return
+	fi
+	address=$(sed -n 's/^Forwarding from \(127[^ ]*\).*/\1/p' "$work/forward")
+	for path in /api/health/detailed /api/status/features /api/metrics/runtime /api/status/cluster \
+		/api/k8s/nodes /api/k8s/pods /api/k8s/namespaces /api/k8s/deployments /api/k8s/services /api/k8s/events; do
+		if guarded "$path"; then
+			report ok "$path" "answers"
+		else
+			report failed "$path" "$(cat "$work/error")" 4
+		fi
+	done
+	control_plane
+}
+
+guarded() { # PATH
+	curl -fsS --noproxy '*' --max-time 35 -H "@$work/header" -o "$work/answer" "http://$address$1" 2>"$work/error"
+}
+
+control_plane() {
+	if ! guarded /api/status/connectivity; then
+		report failed control-plane "$(cat "$work/error")" 4
+	elif ! grep -q '"control_plane":' "$work/answer"; then
+		report skipped control-plane "standalone: the agent has no token for one"
+	elif grep -q '"control_plane":{"reachable":true' "$work/answer"; then
+		report ok control-plane reachable
+	else
+		report failed control-plane "not reachable; next: $kubectl -n $NAMESPACE logs $pod" 4
+	fi
+}
+
+wait_for() { # COMMAND...
+	tries=0
+	until "$@" 2>/dev/null; do
+		[ "$tries" -lt "$TIMEOUT" ] || return 1
+		sleep 1
+		tries=$((tries + 1))
+	done
+}
+
+rights() {
+	for kind in nodes pods namespaces services events deployments.apps; do
+		if answer=$(ask auth can-i watch "$kind" -A "--as=system:serviceaccount:$NAMESPACE:pipeops-agent"); then
+			report ok "watch $kind" "allowed"
+		else
+			report failed "watch $kind" "$answer; next: install.sh applies the agent's role" 4
+		fi
+	done
+}
+
+main() {
+	environment
+	arguments "$@"
+	find_kubectl || die 1 "neither kubectl nor k3s is here" "install kubectl, or run this on the server"
+	workspace
+	if cluster && deployment; then
+		open_endpoints
+		guarded_endpoints
+		rights
+	fi
+	if [ -n "$JSON" ]; then
+		printf '{"healthy":%s,"checks":[%s]}\n' "$([ "$code" -eq 0 ] && echo true || echo false)" "$(paste -sd, "$work/report")"
+	elif [ "$code" -eq 0 ]; then
+		say "healthy"
+	else
+		say "NOT healthy: see what failed above"
+	fi
+	exit "$code"
+}
+
+# In braces: cut anywhere, this script does nothing.
+{
+	main "$@"
+	exit
+}

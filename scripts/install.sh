@@ -1,0 +1,857 @@
+#!/bin/sh
+# Installs k3s and the PipeOps agent on this machine, or the agent alone on a cluster that
+# is there. Running it again changes nothing, or exactly what is asked for.
+# shellcheck disable=SC2317,SC2329 # no script uses all of the parts that are copied into it
+set -eu
+
+program=install.sh
+
+usage() {
+	cat <<'HELP'
+usage: install.sh [OPTION]...      secrets come from the environment or from files
+
+  Agent                                 environment             default
+  --token-file FILE      (- is stdin)   PIPEOPS_TOKEN[_FILE]    required, or --standalone
+  --standalone           no token       PIPEOPS_STANDALONE=1
+  --api-token-file FILE  opens /api     PIPEOPS_API_TOKEN[_FILE]
+  --cluster-name NAME                   CLUSTER_NAME            default-cluster
+  --api-url URL                         PIPEOPS_API_URL         https://api.pipeops.io
+  --agent-id NAME                       PIPEOPS_AGENT_ID        assigned
+  --port PORT                           PIPEOPS_PORT            8080
+  --log-level LEVEL                     LOG_LEVEL               info
+  --image IMAGE                         PIPEOPS_IMAGE           that of the manifest
+  --manifest FILE|URL                   PIPEOPS_MANIFEST        embedded
+
+  Kubernetes
+  --existing-cluster     no k3s         EXISTING_CLUSTER=1
+  --kubeconfig FILE                     KUBECONFIG
+  --context NAME                        KUBE_CONTEXT
+  --node-type server|agent              NODE_TYPE               server
+  --k3s-version VERSION  v1.33.4+k3s1   K3S_VERSION             newest of the channel
+  --k3s-channel CHANNEL                 K3S_CHANNEL             stable
+  --k3s-url URL          for agents     K3S_URL
+  --k3s-token-file FILE  for agents     K3S_TOKEN[_FILE]
+  --airgap DIR           no network     PIPEOPS_AIRGAP
+
+  Run
+  --dry-run              print actions  DRY_RUN=1
+  --manifest-only        print it       MANIFEST_ONLY=1
+  --timeout SECONDS                     TIMEOUT                 180
+  --help
+
+Exit codes: 0 done, 1 wrong or missing settings, 2 system not supported, 3 k3s failed,
+4 agent failed. What is set stays set when a later run does not mention it.
+HELP
+}
+
+# >>> scripts/lib/common.sh
+# Copied into each script by build/embed.sh, so that each works alone.
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
+
+# Every failure says what to do next.
+die() { # CODE WHAT NEXT
+	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	exit "$1"
+}
+
+# Only reads while --dry-run: what changes something goes through here.
+run() {
+	if [ -n "$DRY_RUN" ]; then
+		say "would run: $*"
+	else
+		"$@"
+	fi
+}
+
+# Standard input to a file, whole or not at all.
+put() { # MODE FILE
+	if [ -n "$DRY_RUN" ]; then
+		cat >/dev/null
+		say "would write: $2"
+		return
+	fi
+	(umask 022 && mkdir -p "$(dirname "$2")")
+	cat >"$2.new"
+	chmod "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
+# A private folder for everything temporary; it never outlives the script.
+workspace() {
+	umask 077
+	work=$(mktemp -d)
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
+}
+
+value_of() { # OPTION COUNT
+	[ "$2" -gt 1 ] || die 1 "$1 needs a value" "$program --help"
+}
+
+unknown() { # ARGUMENT
+	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# Arguments are visible to every user of the machine.
+no_secret_arguments() { # OPTION VARIABLE
+	die 1 "$1 would show the secret in the process list" "set $2, or use $1-file FILE (- reads standard input)"
+}
+
+# The secret of a file, of standard input (-), or of the text.
+secret() { # NAME TEXT FILE TARGET
+	case $3 in
+	'') printf '%s' "$2" ;;
+	-) cat ;;
+	*) cat "$3" ;;
+	esac >"$4" || die 1 "cannot read the $1 from $3" "check that the file exists and is yours"
+	# One line, as editors and echo write it.
+	printf '%s' "$(cat "$4")" >"$4.line"
+	mv "$4.line" "$4"
+	if LC_ALL=C grep -q '[^!-~]' "$4" || [ "$(wc -l <"$4")" -gt 0 ]; then
+		die 1 "the $1 has blanks or unprintable characters" "give the token alone, as it was issued"
+	fi
+	[ -n "$2$3" ] && [ ! -s "$4" ] && die 1 "the $1 is empty" "give the token alone, as it was issued"
+	return 0
+}
+
+kube() {
+	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
+	if [ -n "$KUBE_CONTEXT" ]; then
+		$kubectl --context "$KUBE_CONTEXT" "$@"
+	else
+		$kubectl "$@"
+	fi
+}
+
+# kubectl of this machine, else that of k3s with its administrator's kubeconfig.
+find_kubectl() {
+	[ -z "$KUBECONFIG" ] || export KUBECONFIG
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+		kubectl="k3s kubectl"
+	elif command -v kubectl >/dev/null; then
+		kubectl=kubectl
+	elif command -v k3s >/dev/null; then
+		kubectl="k3s kubectl"
+	else
+		return 1
+	fi
+}
+# <<< scripts/lib/common.sh
+
+# >>> scripts/lib/k3s.sh
+# Copied into each script that installs k3s by build/embed.sh.
+k3s_record() { say "$PIPEOPS_ROOT/var/lib/pipeops-install/k3s"; }
+
+# k3s runs on Linux of both machine words that the agent is built for.
+check_system() {
+	# The variables are for tests and for images that are prepared on another machine.
+	system=${PIPEOPS_SYSTEM:-$(uname -s)}
+	machine=${PIPEOPS_MACHINE:-$(uname -m)}
+	case $machine in
+	x86_64 | amd64) arch=amd64 ;;
+	aarch64 | arm64) arch=arm64 ;;
+	*) die 2 "no build for $machine" "use a 64-bit machine: x86_64 or aarch64 (a Raspberry Pi needs the 64-bit system)" ;;
+	esac
+	case $system in
+	Linux) ;;
+	Darwin) die 2 "k3s does not run on macOS" "run this in a Linux VM (lima, multipass), or use --existing-cluster with your kubeconfig" ;;
+	*) die 2 "k3s does not run on $system" "use Linux, or --existing-cluster with your kubeconfig" ;;
+	esac
+	release=$PIPEOPS_ROOT/etc/os-release
+	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d '"' | tr '\n' ' ')
+	for id in $ids; do
+		case $id in
+		ubuntu | debian | raspbian | centos | rhel | fedora | rocky | almalinux | ol | amzn | alpine | opensuse* | suse | sles)
+			say "system: $id on $arch"
+			return
+			;;
+		esac
+	done
+	die 2 "Linux distribution not supported: ${ids:-no /etc/os-release}" \
+		"use Ubuntu, Debian, Raspberry Pi OS, CentOS, RHEL or a relative, Alpine or openSUSE; or --existing-cluster"
+}
+
+check_k3s_values() {
+	case $K3S_VERSION in
+	'' | v[0-9]*.[0-9]*.[0-9]*+k3s[0-9]*) ;;
+	*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
+	esac
+	case $K3S_CHANNEL in
+	*[!a-z0-9.v]* | '') die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
+	esac
+	[ -z "$AIRGAP" ] || check_airgap
+}
+
+# Fails closed: a folder without sums is not trusted.
+check_airgap() {
+	[ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder of the air-gap bundle to --airgap"
+	AIRGAP=$(cd "$AIRGAP" && pwd)
+	for needed in SHA256SUMS k3s k3s-install.sh; do
+		[ -n "$EXISTING_CLUSTER" ] || [ -f "$AIRGAP/$needed" ] ||
+			die 1 "$AIRGAP has no $needed" "carry the folder again: k3s, k3s-install.sh, image archives, agent.yaml, SHA256SUMS"
+	done
+	for file in "$AIRGAP"/*; do
+		name=${file##*/}
+		[ -n "$EXISTING_CLUSTER" ] || [ "$name" = SHA256SUMS ] || grep -q "[ *]$name\$" "$AIRGAP/SHA256SUMS" ||
+			die 1 "SHA256SUMS does not name $name" "remove that file, or make the folder again"
+	done
+	[ -n "$EXISTING_CLUSTER" ] || (cd "$AIRGAP" && sha256sum -c SHA256SUMS >/dev/null 2>&1) ||
+		die 1 "a file of $AIRGAP differs from SHA256SUMS" "carry the folder again"
+}
+
+# All findings at once; nothing was changed yet.
+preflight() { # PORT...
+	problems=
+	[ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ] || problem "not root: run this with sudo"
+	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$proc/meminfo" 2>/dev/null)
+	[ "${memory:-999999}" -ge 500000 ] || problem "k3s needs 512 MB of memory, this machine has $((memory / 1024))"
+	disk=$(df -Pk "$PIPEOPS_ROOT/" | awk 'NR == 2 { print $4 }')
+	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, here are $((disk / 1024)) MB"
+	if [ -r "$proc/cgroups" ] && ! grep -q '^memory.*1$' "$proc/cgroups" && ! grep -qw memory "$sys/fs/cgroup/cgroup.controllers" 2>/dev/null; then
+		problem "no memory control group: add cgroup_memory=1 cgroup_enable=memory to /boot/firmware/cmdline.txt (Raspberry Pi) or the kernel's command line, and reboot"
+	fi
+	[ "$(date +%Y)" -ge 2025 ] || problem "the clock says $(date): set it, or certificates are not valid"
+	for port in "$@"; do
+		if listens "$port"; then problem "port $port is taken: stop what listens there (ss -ltnp)"; fi
+	done
+	if [ -z "$AIRGAP" ] && command -v getent >/dev/null; then
+		getent hosts get.k3s.io >/dev/null || problem "the name get.k3s.io does not resolve: check DNS, or use --airgap DIR"
+	fi
+	if [ -z "$problems" ]; then
+		say "preflight: ok"
+		return
+	fi
+	die 3 "preflight found:$problems" "correct these and run the same line again; nothing was changed"
+}
+
+problem() {
+	problems="$problems
+  - $*"
+}
+
+listens() { # PORT
+	hex=$(printf ':%04X' "$1")
+	cat "$proc/net/tcp" "$proc/net/tcp6" 2>/dev/null |
+		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
+}
+
+fetch() { # URL FILE
+	if command -v curl >/dev/null; then
+		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
+	elif command -v wget >/dev/null; then
+		wget -q -T 60 -O "$2" "$1"
+	else
+		die 3 "neither curl nor wget is here" "install curl and run the same line again"
+	fi
+}
+
+# What there is stays, unless another version is asked for or an earlier run was interrupted.
+install_k3s() { # server|agent ARGUMENTS-OF-K3S
+	role=$1
+	shift
+	service=k3s
+	[ "$role" = server ] || service=k3s-agent
+	have=$(k3s --version 2>/dev/null | sed -n 's/^k3s version \([^ ]*\).*/\1/p')
+	record=$(k3s_record)
+	if [ -n "$have" ] && ! grep -q '^state=installing' "$record" 2>/dev/null; then
+		if [ -z "$K3S_VERSION" ] || [ "$K3S_VERSION" = "$have" ]; then
+			say "kept: k3s $have"
+			return
+		fi
+		say "k3s: from $have to $K3S_VERSION"
+	else
+		case $role in
+		server) preflight 6443 10250 ;;
+		*) preflight 10250 ;;
+		esac
+	fi
+	# Recorded before it begins, so that uninstall.sh knows also after an interruption.
+	if [ -z "$have" ] || [ -f "$record" ]; then
+		printf 'state=installing\nrole=%s\n' "$role" | put 600 "$record"
+	fi
+	if [ -n "$AIRGAP" ]; then
+		carry_k3s
+	elif [ -n "$DRY_RUN" ]; then
+		say "would download: $K3S_INSTALLER_URL"
+	else
+		fetch "$K3S_INSTALLER_URL" "$work/k3s-install.sh" ||
+			die 3 "cannot download $K3S_INSTALLER_URL" "check the network or the proxy and run the same line again; or use --airgap DIR"
+		# A cut download must not run.
+		head -n 1 "$work/k3s-install.sh" | grep -q '^#!' || die 3 "$K3S_INSTALLER_URL did not answer with a script" "check the proxy and run the same line again"
+		sh -n "$work/k3s-install.sh" 2>/dev/null || die 3 "the download of $K3S_INSTALLER_URL is not whole" "run the same line again"
+	fi
+	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="$K3S_CHANNEL"
+	[ -z "$K3S_VERSION" ] || export INSTALL_K3S_VERSION="$K3S_VERSION"
+	say "k3s: installing (${K3S_VERSION:-channel $K3S_CHANNEL}, $role)"
+	umask 022
+	run sh "$work/k3s-install.sh" ||
+		die 3 "the installer of k3s failed" "read its lines above and: journalctl -u $service; then run the same line again"
+	umask 077
+	[ ! -f "$record" ] || printf 'state=installed\nrole=%s\n' "$role" | put 600 "$record"
+}
+
+carry_k3s() {
+	export INSTALL_K3S_SKIP_DOWNLOAD=true
+	put 755 "$PIPEOPS_ROOT/usr/local/bin/k3s" <"$AIRGAP/k3s"
+	cp "$AIRGAP/k3s-install.sh" "$work/k3s-install.sh"
+	for archive in "$AIRGAP"/*.tar "$AIRGAP"/*.tar.gz "$AIRGAP"/*.tar.zst; do
+		[ ! -f "$archive" ] || put 600 "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/images/${archive##*/}" <"$archive"
+	done
+}
+
+# A path that only root reads; k3s takes it from there at every start.
+keep_join_token() { # FILE
+	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
+	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
+	export K3S_TOKEN_FILE K3S_URL
+}
+
+# Until COMMAND succeeds, at most TIMEOUT seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "$TIMEOUT" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
+}
+# <<< scripts/lib/k3s.sh
+
+environment() {
+	token=${PIPEOPS_TOKEN:-} TOKEN_FILE=${PIPEOPS_TOKEN_FILE:-} STANDALONE=${PIPEOPS_STANDALONE:-}
+	api_token=${PIPEOPS_API_TOKEN:-} API_TOKEN_FILE=${PIPEOPS_API_TOKEN_FILE:-}
+	CLUSTER_NAME=${CLUSTER_NAME:-} API_URL=${PIPEOPS_API_URL:-} AGENT_ID=${PIPEOPS_AGENT_ID:-}
+	PORT=${PIPEOPS_PORT:-} LOG_LEVEL=${LOG_LEVEL:-} IMAGE=${PIPEOPS_IMAGE:-} MANIFEST=${PIPEOPS_MANIFEST:-}
+	EXISTING_CLUSTER=${EXISTING_CLUSTER:-} KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-}
+	NODE_TYPE=${NODE_TYPE:-server} K3S_VERSION=${K3S_VERSION:-} K3S_CHANNEL=${K3S_CHANNEL:-stable}
+	K3S_URL=${K3S_URL:-} k3s_token=${K3S_TOKEN:-} JOIN_FILE=${K3S_TOKEN_FILE:-} AIRGAP=${PIPEOPS_AIRGAP:-}
+	DRY_RUN=${DRY_RUN:-} MANIFEST_ONLY=${MANIFEST_ONLY:-} TIMEOUT=${TIMEOUT:-180}
+	K3S_INSTALLER_URL=${K3S_INSTALLER_URL:-https://get.k3s.io}
+	# For tests: another root, and where the kernel's figures are.
+	PIPEOPS_ROOT=${PIPEOPS_ROOT:-} proc=${PIPEOPS_PROC:-/proc} sys=${PIPEOPS_SYS:-/sys}
+	# No program that is started from here gets a secret by its environment.
+	unset PIPEOPS_TOKEN PIPEOPS_API_TOKEN K3S_TOKEN K3S_TOKEN_FILE
+	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
+}
+
+arguments() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--*=*)
+			option=${1%%=*} value=${1#*=}
+			shift
+			set -- "$option" "$value" "$@"
+			;;
+		esac
+		case $1 in
+		--help | -h) usage && exit 0 ;;
+		--standalone) STANDALONE=1 && shift && continue ;;
+		--existing-cluster) EXISTING_CLUSTER=1 && shift && continue ;;
+		--dry-run) DRY_RUN=1 && shift && continue ;;
+		--manifest-only) MANIFEST_ONLY=1 && shift && continue ;;
+		--token) no_secret_arguments --token PIPEOPS_TOKEN ;;
+		--api-token) no_secret_arguments --api-token PIPEOPS_API_TOKEN ;;
+		--k3s-token) no_secret_arguments --k3s-token K3S_TOKEN ;;
+		esac
+		case $1 in
+		--token-file | --api-token-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --image | \
+			--manifest | --kubeconfig | --context | --node-type | --k3s-version | --k3s-channel | --k3s-url | \
+			--k3s-token-file | --airgap | --timeout) value_of "$1" $# ;;
+		*) unknown "$1" ;;
+		esac
+		case $1 in
+		--token-file) token='' TOKEN_FILE=$2 ;;
+		--api-token-file) api_token='' API_TOKEN_FILE=$2 ;;
+		--cluster-name) CLUSTER_NAME=$2 ;;
+		--api-url) API_URL=$2 ;;
+		--agent-id) AGENT_ID=$2 ;;
+		--port) PORT=$2 ;;
+		--log-level) LOG_LEVEL=$2 ;;
+		--image) IMAGE=$2 ;;
+		--manifest) MANIFEST=$2 ;;
+		--kubeconfig) KUBECONFIG=$2 ;;
+		--context) KUBE_CONTEXT=$2 ;;
+		--node-type) NODE_TYPE=$2 ;;
+		--k3s-version) K3S_VERSION=$2 ;;
+		--k3s-channel) K3S_CHANNEL=$2 ;;
+		--k3s-url) K3S_URL=$2 ;;
+		--k3s-token-file) k3s_token='' JOIN_FILE=$2 ;;
+		--airgap) AIRGAP=$2 ;;
+		--timeout) TIMEOUT=$2 ;;
+		esac
+		shift 2
+	done
+}
+
+# Every value, before the first write.
+check_values() {
+	name "cluster name" "$CLUSTER_NAME"
+	name "agent id" "$AGENT_ID"
+	case $API_URL in
+	'' | https://?* | http://?*) ;;
+	*) die 1 "not a URL: $API_URL" "give --api-url as https://host[:port]" ;;
+	esac
+	plain "API URL" "$API_URL"
+	plain "image" "$IMAGE"
+	number "port" "${PORT:-8080}" 65535
+	number "timeout" "$TIMEOUT" 86400
+	case $LOG_LEVEL in
+	'' | error | warn | info | debug | trace) ;;
+	*) die 1 "not a log level: $LOG_LEVEL" "error, warn, info, debug or trace" ;;
+	esac
+	case $NODE_TYPE in
+	server) ;;
+	agent)
+		[ -z "$EXISTING_CLUSTER" ] || die 1 "--node-type agent installs k3s, --existing-cluster does not" "leave one out"
+		case $K3S_URL in
+		https://?*) plain "k3s URL" "$K3S_URL" ;;
+		*) die 1 "a worker needs the URL of its server" "set --k3s-url https://SERVER:6443" ;;
+		esac
+		[ -n "$k3s_token$JOIN_FILE" ] || die 1 "a worker needs the token of its cluster" \
+			"set K3S_TOKEN or --k3s-token-file FILE; the server has it in /var/lib/rancher/k3s/server/node-token"
+		;;
+	*) die 1 "not a node type: $NODE_TYPE" "server or agent" ;;
+	esac
+	check_k3s_values
+}
+
+name() { # WHAT VALUE
+	case $2 in
+	[!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) die 1 "not a $1: $2" "letters, digits, '-', '_' and '.', at most 63, first a letter or digit" ;;
+	esac
+	[ ${#2} -le 63 ] || die 1 "the $1 is longer than 63" "choose a shorter one"
+}
+
+# What goes into YAML between quotes.
+plain() { # WHAT VALUE
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
+		die 1 "the $1 has characters that it cannot have" "check the value: $2"
+}
+
+number() { # WHAT VALUE MOST
+	case $2 in
+	*[!0-9]* | '' | 0* | ??????*) die 1 "not a $1: $2" "a number from 1 to $3" ;;
+	esac
+	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
+}
+
+# The manifest as it stands: of --manifest, of the air-gap folder, of this repository, or the copy below.
+manifest() { # TARGET
+	beside=$(dirname "$0")/../deployments/agent.yaml
+	case $MANIFEST in
+	https://*) fetch "$MANIFEST" "$1" || die 4 "cannot download $MANIFEST" "check the address, or leave --manifest out for the embedded one" ;;
+	http://*) die 1 "a manifest over plain http could be anyone's" "use https or a file" ;;
+	?*) cat "$MANIFEST" >"$1" || die 1 "cannot read $MANIFEST" "check the path of --manifest" ;;
+	*)
+		if [ -n "$AIRGAP" ] && [ -f "$AIRGAP/agent.yaml" ]; then
+			cat "$AIRGAP/agent.yaml" >"$1"
+		elif [ "${0##*/}" = install.sh ] && [ -f "$beside" ]; then
+			cat "$beside" >"$1"
+		else
+			embedded_manifest >"$1"
+		fi
+		;;
+	esac
+	namespace=$(awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind == "Namespace" && /^  name:/ { print $2; exit }' "$1")
+	[ -n "$namespace" ] || die 1 "the manifest has no Namespace" "give the agent's manifest to --manifest"
+	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
+}
+
+# A setting that is not given keeps the value of the last run.
+settings() {
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+		eval "value=\$$setting"
+		if [ -z "$value" ] && [ -s "$work/last" ]; then
+			value=$(sed -n "s/^$setting=//p" "$work/last")
+			plain "kept value of $setting" "$value"
+			eval "$setting=\$value"
+			[ -z "$value" ] || say "kept: $setting $value"
+		fi
+	done
+}
+
+# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+kustomization() { # FOLDER
+	cat <<-YAML >"$1/kustomization.yaml"
+		resources: [agent.yaml, record.yaml]
+		patches:
+		  - path: deployment.yaml
+		    target: {kind: Deployment, name: pipeops-agent}
+	YAML
+	[ -z "$PORT" ] || cat <<-YAML >>"$1/kustomization.yaml"
+		  - target: {kind: Deployment, name: pipeops-agent}
+		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
+	YAML
+	{
+		cat <<-YAML
+			apiVersion: apps/v1
+			kind: Deployment
+			metadata: {name: pipeops-agent}
+			spec:
+			  template:
+			    metadata: {annotations: {pipeops.io/secret-version: "$secret_version"}}
+			    spec:
+			      containers:
+			        - name: agent
+		YAML
+		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
+		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
+		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
+		variable PIPEOPS_API_URL "$API_URL"
+		variable PIPEOPS_AGENT_ID "$AGENT_ID"
+		variable PIPEOPS_PORT "$PORT"
+		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
+	} >"$1/deployment.yaml"
+	cat <<-YAML >"$1/record.yaml"
+		apiVersion: v1
+		kind: ConfigMap
+		metadata:
+		  name: pipeops-agent-install
+		  namespace: $namespace
+		  labels: {app.kubernetes.io/name: pipeops-agent, app.kubernetes.io/part-of: pipeops}
+		data:
+		  settings: |
+		    CLUSTER_NAME=$CLUSTER_NAME
+		    API_URL=$API_URL
+		    AGENT_ID=$AGENT_ID
+		    PORT=$PORT
+		    LOG_LEVEL=$LOG_LEVEL
+		    IMAGE=$IMAGE
+	YAML
+}
+
+variable() { # NAME VALUE
+	[ -n "$2" ] || return 0
+	other=
+	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
+	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
+}
+
+# Secrets pass through private files and the API, never through arguments or annotations.
+deploy_secret() {
+	mkdir "$work/old" "$work/new"
+	for key in token api-token; do
+		kube -n "$namespace" get secret pipeops-agent -o "jsonpath={.data['$key']}" 2>/dev/null |
+			base64 -d >"$work/old/$key" 2>/dev/null || :
+		[ -s "$work/old/$key" ] || rm -f "$work/old/$key"
+	done
+	for key in token api-token; do
+		if [ -s "$work/given/$key" ]; then
+			cp "$work/given/$key" "$work/new/$key"
+		elif [ -s "$work/old/$key" ]; then
+			cp "$work/old/$key" "$work/new/$key"
+		fi
+	done
+	[ -z "$STANDALONE" ] || rm -f "$work/new/token"
+	if [ ! -e "$work/new/token" ] && [ -z "$STANDALONE" ]; then
+		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
+	fi
+	if same token && same api-token; then
+		[ -z "$(ls "$work/old")" ] || say "kept: secret pipeops-agent"
+	elif [ -n "$DRY_RUN" ]; then
+		say "would write: secret pipeops-agent in namespace $namespace"
+	else
+		awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
+		kube apply -f "$work/namespace.yaml" || failed_apply
+		kube -n "$namespace" create secret generic pipeops-agent --from-file="$work/new" --dry-run=client -o yaml >"$work/secret.yaml" || failed_apply
+		kube apply --server-side --force-conflicts --field-manager=pipeops-install -f "$work/secret.yaml" || failed_apply
+	fi
+	secret_version=$(kube -n "$namespace" get secret pipeops-agent -o 'jsonpath={.metadata.resourceVersion}' 2>/dev/null || :)
+}
+
+same() { # KEY
+	[ "$(cat "$work/old/$1" 2>/dev/null)" = "$(cat "$work/new/$1" 2>/dev/null)" ]
+}
+
+failed_apply() {
+	die 4 "the API server refused it" "read the line above; then run the same line again"
+}
+
+deploy() {
+	kube get --raw /readyz >/dev/null 2>&1 || [ -n "$DRY_RUN" ] ||
+		die 4 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
+	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/last" 2>/dev/null || :
+	settings
+	deploy_secret
+	kustomization "$work/apply"
+	if [ -n "$DRY_RUN" ]; then
+		awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind && /^  name:/ { print "would apply: " kind " " $2; kind = "" }' \
+			"$work/apply/agent.yaml" "$work/apply/record.yaml"
+		return
+	fi
+	kube apply -k "$work/apply" || failed_apply
+	if ! kube -n "$namespace" rollout status deployment/pipeops-agent --timeout="${TIMEOUT}s"; then
+		kube -n "$namespace" get pods -l app.kubernetes.io/name=pipeops-agent >&2 || :
+		die 4 "the agent did not become ready within $TIMEOUT s" \
+			"$kubectl -n $namespace describe pods; $kubectl -n $namespace logs deployment/pipeops-agent; then run the same line again"
+	fi
+	pod=$(kube -n "$namespace" get pods -l app.kubernetes.io/name=pipeops-agent --field-selector=status.phase=Running -o 'jsonpath={.items[0].metadata.name}')
+	kube get --raw "/api/v1/namespaces/$namespace/pods/$pod:${PORT:-8080}/proxy/health" >/dev/null ||
+		die 4 "the agent runs but /health does not answer" "$kubectl -n $namespace logs $pod"
+}
+
+summary() {
+	say ""
+	say "installed: the agent in namespace $namespace, pod $pod, cluster name ${CLUSTER_NAME:-default-cluster}"
+	[ -e "$work/new/token" ] || say "standalone: without a token it reports to no control plane"
+	say "next: health-check.sh; $kubectl -n $namespace logs deployment/pipeops-agent"
+}
+
+main() {
+	environment
+	arguments "$@"
+	check_values
+	workspace
+	mkdir "$work/apply" "$work/given"
+	secret_version=
+	secret "token" "$token" "$TOKEN_FILE" "$work/given/token"
+	secret "API token" "$api_token" "$API_TOKEN_FILE" "$work/given/api-token"
+	if [ -n "$MANIFEST_ONLY" ]; then
+		find_kubectl || die 1 "no kubectl here" "install kubectl; it puts the settings into the manifest"
+		manifest "$work/apply/agent.yaml"
+		kustomization "$work/apply"
+		kube kustomize "$work/apply"
+		exit 0
+	fi
+	[ "$NODE_TYPE" = agent ] || manifest "$work/apply/agent.yaml"
+	if [ -z "$EXISTING_CLUSTER" ]; then
+		check_system
+		machine_part
+		[ "$NODE_TYPE" = server ] || exit 0
+	fi
+	if ! find_kubectl; then
+		[ -n "$DRY_RUN" ] || die 1 "no kubectl here" "install kubectl, or leave --existing-cluster out to install k3s"
+		kubectl=kubectl
+	fi
+	deploy
+	[ -n "$DRY_RUN" ] || summary
+}
+
+machine_part() {
+	# Never a cluster that the environment happens to name.
+	KUBECONFIG=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml KUBE_CONTEXT=
+	if [ "$NODE_TYPE" = agent ]; then
+		secret "k3s token" "$k3s_token" "$JOIN_FILE" "$work/given/join"
+		keep_join_token "$work/given/join"
+		install_k3s agent
+		say "installed: this worker; on the server: k3s kubectl get nodes"
+		return
+	fi
+	if [ -z "$token$TOKEN_FILE$STANDALONE" ] && [ ! -e "$(k3s_record)" ] && ! command -v k3s >/dev/null; then
+		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
+	fi
+	install_k3s server --secrets-encryption
+	[ -z "$DRY_RUN" ] || return 0
+	find_kubectl || die 3 "k3s is installed but not found" "look for k3s in /usr/local/bin and run the same line again"
+	wait_for kube wait --for=condition=Ready nodes --all --timeout=5s ||
+		die 3 "the node did not become ready within $TIMEOUT s" "journalctl -u k3s, then run the same line again"
+}
+
+embedded_manifest() {
+	cat <<'MANIFEST'
+# >>> deployments/agent.yaml
+# The agent in a cluster: kubectl apply -f deployments/agent.yaml
+#
+# It only reads. Standalone until it has a token for a control plane; the routes below /api
+# are closed until it has an API token:
+#   kubectl -n pipeops-agent create secret generic pipeops-agent \
+#     --from-literal=token=... --from-literal=api-token=...
+# and a start after that: kubectl -n pipeops-agent rollout restart deployment pipeops-agent
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: pipeops-agent
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+    pod-security.kubernetes.io/enforce: restricted
+    pod-security.kubernetes.io/audit: restricted
+    pod-security.kubernetes.io/warn: restricted
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: pipeops-agent
+  namespace: pipeops-agent
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+automountServiceAccountToken: false
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  - apiGroups: [""]
+    resources: [nodes, pods, namespaces, services, events]
+    verbs: [get, list, watch]
+  - apiGroups: [apps]
+    resources: [deployments]
+    verbs: [get, list, watch]
+  - apiGroups: [metrics.k8s.io]
+    resources: [nodes]
+    verbs: [list]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-agent}
+---
+# What nodes use, from their kubelets. Only needed where there is no metrics server: leave
+# this role and its binding out otherwise, because the right reaches further than its use.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-kubelet
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  - apiGroups: [""]
+    resources: [nodes/proxy]
+    verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-kubelet
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-kubelet}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-agent}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: pipeops-agent
+  namespace: pipeops-agent
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+spec:
+  replicas: 1
+  # One agent at a time speaks for the cluster.
+  strategy: {type: Recreate}
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: pipeops-agent
+      app.kubernetes.io/instance: pipeops-agent
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/name: pipeops-agent
+        app.kubernetes.io/instance: pipeops-agent
+        app.kubernetes.io/version: 0.1.0
+        app.kubernetes.io/component: agent
+        app.kubernetes.io/part-of: pipeops
+        app.kubernetes.io/managed-by: kubectl
+    spec:
+      serviceAccountName: pipeops-agent
+      # A service named pipeops would set PIPEOPS_PORT.
+      enableServiceLinks: false
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 1000
+        runAsGroup: 1000
+        fsGroup: 1000
+        seccompProfile: {type: RuntimeDefault}
+      containers:
+        - name: agent
+          image: pipeops/agent:0.1.0
+          imagePullPolicy: IfNotPresent
+          env:
+            - {name: PIPEOPS_STATE_DIR, value: /var/lib/pipeops-agent}
+            - name: PIPEOPS_TOKEN
+              valueFrom: {secretKeyRef: {name: pipeops-agent, key: token, optional: true}}
+            - name: PIPEOPS_API_TOKEN
+              valueFrom: {secretKeyRef: {name: pipeops-agent, key: api-token, optional: true}}
+          ports:
+            - {name: http, containerPort: 8080}
+          # Starts within a second; a large cluster takes a little longer to be listed.
+          startupProbe: {httpGet: {path: /health, port: http}, periodSeconds: 1, failureThreshold: 30}
+          livenessProbe: {httpGet: {path: /health, port: http}, periodSeconds: 10, timeoutSeconds: 3}
+          readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 5, timeoutSeconds: 3}
+          resources:
+            requests: {cpu: 10m, memory: 16Mi}
+            limits: {cpu: 500m, memory: 64Mi}
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: {drop: [ALL]}
+          volumeMounts:
+            - {name: state, mountPath: /var/lib/pipeops-agent}
+            - {name: service-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+      volumes:
+        - name: state
+          emptyDir: {sizeLimit: 1Mi}
+        - name: service-account
+          projected:
+            sources:
+              - serviceAccountToken: {path: token, expirationSeconds: 3607}
+              - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+              - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+# <<< deployments/agent.yaml
+MANIFEST
+}
+
+# In braces: cut anywhere, this script does nothing.
+{
+	main "$@"
+	exit
+}

@@ -1,0 +1,106 @@
+# Copied into each script by build/embed.sh, so that each works alone.
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
+
+# Every failure says what to do next.
+die() { # CODE WHAT NEXT
+	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	exit "$1"
+}
+
+# Only reads while --dry-run: what changes something goes through here.
+run() {
+	if [ -n "$DRY_RUN" ]; then
+		say "would run: $*"
+	else
+		"$@"
+	fi
+}
+
+# Standard input to a file, whole or not at all.
+put() { # MODE FILE
+	if [ -n "$DRY_RUN" ]; then
+		cat >/dev/null
+		say "would write: $2"
+		return
+	fi
+	(umask 022 && mkdir -p "$(dirname "$2")")
+	cat >"$2.new"
+	chmod "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
+# A private folder for everything temporary; it never outlives the script.
+workspace() {
+	umask 077
+	work=$(mktemp -d)
+	trap cleanup EXIT
+	trap 'interrupted 129' HUP
+	trap 'interrupted 130' INT
+	trap 'interrupted 143' TERM
+}
+
+cleanup() {
+	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+# Not every shell keeps the status of an exit inside a trap when another trap follows.
+interrupted() { # CODE
+	trap - EXIT
+	cleanup
+	exit "$1"
+}
+
+value_of() { # OPTION COUNT
+	[ "$2" -gt 1 ] || die 1 "$1 needs a value" "$program --help"
+}
+
+unknown() { # ARGUMENT
+	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# Arguments are visible to every user of the machine.
+no_secret_arguments() { # OPTION VARIABLE
+	die 1 "$1 would show the secret in the process list" "set $2, or use $1-file FILE (- reads standard input)"
+}
+
+# The secret of a file, of standard input (-), or of the text.
+secret() { # NAME TEXT FILE TARGET
+	case $3 in
+	'') printf '%s' "$2" ;;
+	-) cat ;;
+	*) cat "$3" ;;
+	esac >"$4" || die 1 "cannot read the $1 from $3" "check that the file exists and is yours"
+	# One line, as editors and echo write it.
+	printf '%s' "$(cat "$4")" >"$4.line"
+	mv "$4.line" "$4"
+	if LC_ALL=C grep -q '[^!-~]' "$4" || [ "$(wc -l <"$4")" -gt 0 ]; then
+		die 1 "the $1 has blanks or unprintable characters" "give the token alone, as it was issued"
+	fi
+	[ -n "$2$3" ] && [ ! -s "$4" ] && die 1 "the $1 is empty" "give the token alone, as it was issued"
+	return 0
+}
+
+kube() {
+	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
+	if [ -n "$KUBE_CONTEXT" ]; then
+		$kubectl --context "$KUBE_CONTEXT" "$@"
+	else
+		$kubectl "$@"
+	fi
+}
+
+# kubectl of this machine, else that of k3s with its administrator's kubeconfig.
+find_kubectl() {
+	[ -z "$KUBECONFIG" ] || export KUBECONFIG
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+		kubectl="k3s kubectl"
+	elif command -v kubectl >/dev/null; then
+		kubectl=kubectl
+	elif command -v k3s >/dev/null; then
+		kubectl="k3s kubectl"
+	else
+		return 1
+	fi
+}

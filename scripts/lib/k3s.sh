@@ -1,0 +1,176 @@
+# Copied into each script that installs k3s by build/embed.sh.
+k3s_record() { say "$PIPEOPS_ROOT/var/lib/pipeops-install/k3s"; }
+
+# k3s runs on Linux of both machine words that the agent is built for.
+check_system() {
+	# The variables are for tests and for images that are prepared on another machine.
+	system=${PIPEOPS_SYSTEM:-$(uname -s)}
+	machine=${PIPEOPS_MACHINE:-$(uname -m)}
+	case $machine in
+	x86_64 | amd64) arch=amd64 ;;
+	aarch64 | arm64) arch=arm64 ;;
+	*) die 2 "no build for $machine" "use a 64-bit machine: x86_64 or aarch64 (a Raspberry Pi needs the 64-bit system)" ;;
+	esac
+	case $system in
+	Linux) ;;
+	Darwin) die 2 "k3s does not run on macOS" "run this in a Linux VM (lima, multipass), or use --existing-cluster with your kubeconfig" ;;
+	*) die 2 "k3s does not run on $system" "use Linux, or --existing-cluster with your kubeconfig" ;;
+	esac
+	release=$PIPEOPS_ROOT/etc/os-release
+	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d '"' | tr '\n' ' ')
+	for id in $ids; do
+		case $id in
+		ubuntu | debian | raspbian | centos | rhel | fedora | rocky | almalinux | ol | amzn | alpine | opensuse* | suse | sles)
+			say "system: $id on $arch"
+			return
+			;;
+		esac
+	done
+	die 2 "Linux distribution not supported: ${ids:-no /etc/os-release}" \
+		"use Ubuntu, Debian, Raspberry Pi OS, CentOS, RHEL or a relative, Alpine or openSUSE; or --existing-cluster"
+}
+
+check_k3s_values() {
+	case $K3S_VERSION in
+	'' | v[0-9]*.[0-9]*.[0-9]*+k3s[0-9]*) ;;
+	*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
+	esac
+	case $K3S_CHANNEL in
+	*[!a-z0-9.v]* | '') die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
+	esac
+	[ -z "$AIRGAP" ] || check_airgap
+}
+
+# Fails closed: a folder without sums is not trusted.
+check_airgap() {
+	[ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder of the air-gap bundle to --airgap"
+	AIRGAP=$(cd "$AIRGAP" && pwd)
+	for needed in SHA256SUMS k3s k3s-install.sh; do
+		[ -n "$EXISTING_CLUSTER" ] || [ -f "$AIRGAP/$needed" ] ||
+			die 1 "$AIRGAP has no $needed" "carry the folder again: k3s, k3s-install.sh, image archives, agent.yaml, SHA256SUMS"
+	done
+	for file in "$AIRGAP"/*; do
+		name=${file##*/}
+		[ -n "$EXISTING_CLUSTER" ] || [ "$name" = SHA256SUMS ] || grep -q "[ *]$name\$" "$AIRGAP/SHA256SUMS" ||
+			die 1 "SHA256SUMS does not name $name" "remove that file, or make the folder again"
+	done
+	[ -n "$EXISTING_CLUSTER" ] || (cd "$AIRGAP" && sha256sum -c SHA256SUMS >/dev/null 2>&1) ||
+		die 1 "a file of $AIRGAP differs from SHA256SUMS" "carry the folder again"
+}
+
+# All findings at once; nothing was changed yet.
+preflight() { # PORT...
+	problems=
+	[ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ] || problem "not root: run this with sudo"
+	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$proc/meminfo" 2>/dev/null)
+	[ "${memory:-999999}" -ge 500000 ] || problem "k3s needs 512 MB of memory, this machine has $((memory / 1024))"
+	disk=$(df -Pk "$PIPEOPS_ROOT/" | awk 'NR == 2 { print $4 }')
+	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, here are $((disk / 1024)) MB"
+	if [ -r "$proc/cgroups" ] && ! grep -q '^memory.*1$' "$proc/cgroups" && ! grep -qw memory "$sys/fs/cgroup/cgroup.controllers" 2>/dev/null; then
+		problem "no memory control group: add cgroup_memory=1 cgroup_enable=memory to /boot/firmware/cmdline.txt (Raspberry Pi) or the kernel's command line, and reboot"
+	fi
+	[ "$(date +%Y)" -ge 2025 ] || problem "the clock says $(date): set it, or certificates are not valid"
+	for port in "$@"; do
+		if listens "$port"; then problem "port $port is taken: stop what listens there (ss -ltnp)"; fi
+	done
+	if [ -z "$AIRGAP" ] && command -v getent >/dev/null; then
+		getent hosts get.k3s.io >/dev/null || problem "the name get.k3s.io does not resolve: check DNS, or use --airgap DIR"
+	fi
+	if [ -z "$problems" ]; then
+		say "preflight: ok"
+		return
+	fi
+	die 3 "preflight found:$problems" "correct these and run the same line again; nothing was changed"
+}
+
+problem() {
+	problems="$problems
+  - $*"
+}
+
+listens() { # PORT
+	hex=$(printf ':%04X' "$1")
+	cat "$proc/net/tcp" "$proc/net/tcp6" 2>/dev/null |
+		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
+}
+
+fetch() { # URL FILE
+	if command -v curl >/dev/null; then
+		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
+	elif command -v wget >/dev/null; then
+		wget -q -T 60 -O "$2" "$1"
+	else
+		die 3 "neither curl nor wget is here" "install curl and run the same line again"
+	fi
+}
+
+# What there is stays, unless another version is asked for or an earlier run was interrupted.
+install_k3s() { # server|agent ARGUMENTS-OF-K3S
+	role=$1
+	shift
+	service=k3s
+	[ "$role" = server ] || service=k3s-agent
+	have=$(k3s --version 2>/dev/null | sed -n 's/^k3s version \([^ ]*\).*/\1/p')
+	record=$(k3s_record)
+	if [ -n "$have" ] && ! grep -q '^state=installing' "$record" 2>/dev/null; then
+		if [ -z "$K3S_VERSION" ] || [ "$K3S_VERSION" = "$have" ]; then
+			say "kept: k3s $have"
+			return
+		fi
+		say "k3s: from $have to $K3S_VERSION"
+	else
+		case $role in
+		server) preflight 6443 10250 ;;
+		*) preflight 10250 ;;
+		esac
+	fi
+	# Recorded before it begins, so that uninstall.sh knows also after an interruption.
+	if [ -z "$have" ] || [ -f "$record" ]; then
+		printf 'state=installing\nrole=%s\n' "$role" | put 600 "$record"
+	fi
+	if [ -n "$AIRGAP" ]; then
+		carry_k3s
+	elif [ -n "$DRY_RUN" ]; then
+		say "would download: $K3S_INSTALLER_URL"
+	else
+		fetch "$K3S_INSTALLER_URL" "$work/k3s-install.sh" ||
+			die 3 "cannot download $K3S_INSTALLER_URL" "check the network or the proxy and run the same line again; or use --airgap DIR"
+		# A cut download must not run.
+		head -n 1 "$work/k3s-install.sh" | grep -q '^#!' || die 3 "$K3S_INSTALLER_URL did not answer with a script" "check the proxy and run the same line again"
+		sh -n "$work/k3s-install.sh" 2>/dev/null || die 3 "the download of $K3S_INSTALLER_URL is not whole" "run the same line again"
+	fi
+	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="$K3S_CHANNEL"
+	[ -z "$K3S_VERSION" ] || export INSTALL_K3S_VERSION="$K3S_VERSION"
+	say "k3s: installing (${K3S_VERSION:-channel $K3S_CHANNEL}, $role)"
+	umask 022
+	run sh "$work/k3s-install.sh" ||
+		die 3 "the installer of k3s failed" "read its lines above and: journalctl -u $service; then run the same line again"
+	umask 077
+	[ ! -f "$record" ] || printf 'state=installed\nrole=%s\n' "$role" | put 600 "$record"
+}
+
+carry_k3s() {
+	export INSTALL_K3S_SKIP_DOWNLOAD=true
+	put 755 "$PIPEOPS_ROOT/usr/local/bin/k3s" <"$AIRGAP/k3s"
+	cp "$AIRGAP/k3s-install.sh" "$work/k3s-install.sh"
+	for archive in "$AIRGAP"/*.tar "$AIRGAP"/*.tar.gz "$AIRGAP"/*.tar.zst; do
+		[ ! -f "$archive" ] || put 600 "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/images/${archive##*/}" <"$archive"
+	done
+}
+
+# A path that only root reads; k3s takes it from there at every start.
+keep_join_token() { # FILE
+	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
+	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
+	export K3S_TOKEN_FILE K3S_URL
+}
+
+# Until COMMAND succeeds, at most TIMEOUT seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "$TIMEOUT" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
+}

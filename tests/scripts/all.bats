@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# What every script keeps to.
+load helper
+
+@test "help fits a screen and says the exit codes" {
+	for file in "$scripts"/*.sh; do
+		script "${file##*/}" --help
+		is 0 "usage: ${file##*/}" "Exit codes: 0"
+		[ "${#lines[@]}" -le 45 ]
+	done
+	unchanged
+}
+
+@test "unknown options, missing values and secrets as arguments" {
+	for file in "$scripts"/*.sh; do
+		script "${file##*/}" --nonsense=x
+		is 1 "unknown argument: --nonsense" "next: "
+	done
+	for name in install.sh join-worker.sh; do
+		script $name --token x
+		is 1 "process list" "next: "
+	done
+	unchanged
+}
+
+@test "a truncated download does nothing" {
+	export PIPEOPS_TOKEN=$secret ASSUME_YES=1 EXISTING_CLUSTER=1 MASTER_IP=192.0.2.1 K3S_TOKEN=$secret
+	for file in "$scripts"/*.sh; do
+		size=$(wc -c <"$file")
+		for at in 1 20 200 1000 3000 5000 $((size / 2)) $((size - 400)) $((size - 40)) $((size - 20)) $((size - 15)) \
+			$((size - 12)) $((size - 10)) $((size - 9)) $((size - 8)) $((size - 6)) $((size - 4)) $((size - 3)) $((size - 2)); do
+			head -c "$at" "$file" >"$T/cut.sh"
+			$SCRIPT_SHELL "$T/cut.sh" </dev/null >/dev/null 2>&1 || :
+			[ ! -s "$T/calls" ] || fail "$file cut at $at of $size ran"
+		done
+		unchanged
+	done
+}
+
+@test "the copies of shared parts are current" {
+	run "$BATS_TEST_DIRNAME/../../build/embed.sh" --check
+	is 0
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# health-check.sh and cluster-info.sh.
+load helper
+
+with_api_token() {
+	mkdir "$T/cluster/secret"
+	printf '%s' "$secret" >"$T/cluster/secret/api-token"
+}
+
+json() {
+	script health-check.sh --json
+	printf '%s\n' "$output" | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["healthy"], *[c["name"] for c in d["checks"] if c["state"] == sys.argv[1]], sep=",")' "$1"
+}
+
+@test "0: healthy, without and with an API token" {
+	script health-check.sh
+	is 0 "ok       api-server" "ok       /ready" "skipped  /api" "watch pods" "healthy"
+	with_api_token
+	script health-check.sh
+	is 0 "ok       /api/k8s/pods" "ok       control-plane"
+	[ "$(json failed)" = True ]
+	not_called 'kubectl.* \(apply\|create\|delete\|patch\)'
+}
+
+@test "1: options, no kubectl" {
+	script health-check.sh --timeout x
+	is 1 "not a number"
+	mkdir "$T/few"
+	ln -s "$(type -P printf)" "$T/few/printf"
+	for name in health-check.sh cluster-info.sh; do
+		run env PATH="$T/few" $SCRIPT_SHELL "$scripts/$name"
+		is 1 "neither kubectl nor k3s"
+	done
+}
+
+@test "3: the cluster" {
+	touch "$T/not-ready"
+	script health-check.sh
+	is 3 "failed   nodes" "NOT healthy"
+	touch "$T/api-down"
+	script health-check.sh
+	is 3 "failed   api-server" "connection refused" "next: "
+	[ "$(json failed)" = False,api-server ]
+}
+
+@test "4: the agent" {
+	touch "$T/unhealthy"
+	script health-check.sh
+	is 4 "failed   /health"
+	[ "$(json failed)" = False,/health,/ready,/version ]
+	rm "$T/unhealthy"
+	touch "$T/no-rights"
+	script health-check.sh
+	is 4 "failed   watch pods"
+	rm "$T/no-rights"
+	with_api_token
+	touch "$T/plane-down"
+	script health-check.sh
+	is 4 "failed   control-plane"
+	touch "$T/no-agent"
+	script health-check.sh
+	is 4 "failed   deployment"
+}
+
+@test "cluster-info: address, join line, agent; the token only when asked for" {
+	PIPEOPS_TOKEN=x script install.sh
+	mkdir -p "$T/root/var/lib/rancher/k3s/server" "$T/root/etc/rancher/k3s"
+	echo "$secret" >"$T/root/var/lib/rancher/k3s/server/node-token"
+	script cluster-info.sh
+	is 0 192.0.2.7 "join-worker.sh 192.0.2.7 -" "--show-token" "1/1 pipeops/agent"
+	run $SCRIPT_SHELL "$scripts/cluster-info.sh" --show-token
+	is 0 "$secret"
+}
+
+@test "cluster-info: 3 and 4" {
+	touch "$T/no-agent"
+	script cluster-info.sh
+	is 4 "not in namespace"
+	touch "$T/api-down"
+	script cluster-info.sh
+	is 3 "does not answer" "next: "
+}

@@ -1,0 +1,244 @@
+#!/usr/bin/env bats
+# install.sh, on a machine and a cluster of shims.
+load helper
+
+@test "help and every option in it" {
+	script install.sh --help
+	is 0 --token-file --dry-run "Exit codes"
+	unchanged
+}
+
+@test "1: no token" {
+	script install.sh
+	is 1 "no token" "PIPEOPS_TOKEN"
+	unchanged
+}
+
+@test "1: wrong values, each before anything is written" {
+	export PIPEOPS_TOKEN=$secret
+	for wrong in --port=0 --port=70000 --port=x --log-level=loud --node-type=boss --cluster-name=-x --cluster-name='a b' \
+		--api-url=ftp://x --api-url='https://x"y' --image='a b' --k3s-version=1.2 --k3s-channel=a/b --timeout=never \
+		--airgap=/nowhere --manifest=/nowhere --manifest=http://x/y --nonsense --token=x --node-type=agent; do
+		script install.sh "$wrong"
+		is 1 "next: "
+	done
+	script install.sh --port
+	is 1 "needs a value"
+	unchanged
+}
+
+@test "1: a token of two words or two lines" {
+	printf 'two words' >"$T/token"
+	script install.sh --token-file "$T/token"
+	is 1 "blanks"
+	printf 'two\nlines\n' >"$T/token"
+	script install.sh --token-file "$T/token"
+	is 1 "blanks"
+	unchanged
+}
+
+@test "2: systems it is not for" {
+	export PIPEOPS_TOKEN=$secret
+	PIPEOPS_SYSTEM=Darwin script install.sh
+	is 2 "--existing-cluster"
+	PIPEOPS_MACHINE=armv7l script install.sh
+	is 2 "64-bit"
+	echo 'ID=plan9' >"$T/root/etc/os-release"
+	script install.sh
+	is 2 "not supported: plan9"
+	unchanged
+}
+
+@test "systems it is for" {
+	for id in ubuntu debian raspbian centos rhel alpine '"opensuse-leap"' '"rocky"' 'mint\nID_LIKE="ubuntu debian"'; do
+		printf "ID=$id\n" >"$T/root/etc/os-release"
+		PIPEOPS_TOKEN=$secret script install.sh --dry-run
+		is 0 "system: "
+	done
+	unchanged
+}
+
+@test "3: preflight names all it finds, and changes nothing" {
+	printf 'MemTotal: 100000 kB\n' >"$T/proc/meminfo"
+	printf 'memory\t0\t1\t0\n' >"$T/proc/cgroups"
+	printf '  0: 00000000:192B 00000000:0000 0A\n' >"$T/proc/net/tcp"
+	touch "$T/offline"
+	PIPEOPS_TOKEN=$secret PIPEOPS_SYS=$T script install.sh
+	is 3 "512 MB" "control group" "port 6443" "does not resolve" "next: "
+	unchanged
+}
+
+@test "3: k3s not installed, then the same line again" {
+	export PIPEOPS_TOKEN=$secret
+	touch "$T/k3s-fails"
+	script install.sh
+	is 3 "run the same line again"
+	rm "$T/k3s-fails"
+	script install.sh
+	is 0 "installed: the agent"
+}
+
+@test "3: a cut download of the installer of k3s does not run" {
+	touch "$T/cut"
+	PIPEOPS_TOKEN=$secret script install.sh
+	is 3 "not whole"
+	not_called 'k3s-install exec'
+}
+
+@test "4: the API server refuses; the agent does not become ready" {
+	export PIPEOPS_TOKEN=$secret
+	touch "$T/api-down"
+	script install.sh --existing-cluster
+	is 4 "does not answer" "next: "
+	rm "$T/api-down"
+	touch "$T/apply-fails"
+	script install.sh --existing-cluster
+	is 4 forbidden "next: "
+	rm "$T/apply-fails"
+	touch "$T/rollout-fails"
+	script install.sh --existing-cluster
+	is 4 "did not become ready" "describe pods"
+	rm "$T/rollout-fails"
+	script install.sh --existing-cluster
+	is 0 "installed: the agent"
+}
+
+@test "k3s and the agent: version, no secret in arguments or environment" {
+	PIPEOPS_TOKEN=$secret script install.sh --k3s-version v1.33.4+k3s1 --cluster-name edge-7
+	is 0 "preflight: ok" "cluster name edge-7"
+	called 'k3s-install exec=server --secrets-encryption version=v1.33.4+k3s1'
+	[ "$(cat "$T/cluster/secret/token")" = "$secret" ]
+	grep -q 'PIPEOPS_CLUSTER_NAME, value: "edge-7"' "$T/cluster/applied/deployment.yaml"
+	! grep -r "$secret" "$T/cluster/applied" "$T/root"
+}
+
+@test "another k3s version is the change asked for; none is none" {
+	export PIPEOPS_TOKEN=$secret
+	script install.sh --k3s-version v1.33.4+k3s1
+	script install.sh
+	is 0 "kept: k3s v1.33.4+k3s1"
+	[ "$(grep -c k3s-install\  "$T/calls")" -eq 1 ]
+	script install.sh --k3s-version v1.34.1+k3s1
+	is 0 "from v1.33.4+k3s1 to v1.34.1+k3s1"
+	called 'version=v1.34.1+k3s1'
+}
+
+@test "a k3s that was there is kept and not recorded as ours" {
+	T=$T "$BATS_TEST_DIRNAME/shims/k3s-installer"
+	: >"$T/calls"
+	PIPEOPS_TOKEN=$secret script install.sh
+	is 0 "kept: k3s"
+	[ ! -e "$T/root/var/lib/pipeops-install/k3s" ]
+}
+
+@test "k3s mode never takes the cluster that KUBECONFIG names" {
+	PIPEOPS_TOKEN=$secret KUBECONFIG=/other script install.sh --context other
+	is 0
+	not_called 'context other'
+}
+
+@test "a worker: token in a private file, no agent" {
+	K3S_TOKEN=$secret K3S_URL=https://192.0.2.1:6443 NODE_TYPE=agent script install.sh
+	is 0 "installed: this worker"
+	called "exec=agent.*url=https://192.0.2.1:6443 tokenfile=$T/root/etc/rancher/k3s/join-token"
+	[ "$(stat -c %a "$T/root/etc/rancher/k3s/join-token")" = 600 ]
+	not_called 'kubectl apply'
+}
+
+@test "existing cluster: no k3s, token from a file" {
+	printf '%s\n' "$secret" >"$T/token"
+	script install.sh --existing-cluster --token-file "$T/token"
+	is 0 "installed: the agent"
+	[ "$(cat "$T/cluster/secret/token")" = "$secret" ]
+	not_called 'k3s-install exec'
+}
+
+@test "again without options: all kept, secret not written" {
+	PIPEOPS_TOKEN=$secret script install.sh --existing-cluster --cluster-name edge-7 --port 9090 --api-url https://plane.example
+	is 0
+	cp -r "$T/cluster/applied" "$T/before"
+	: >"$T/calls"
+	script install.sh --existing-cluster
+	is 0 "kept: CLUSTER_NAME edge-7" "kept: PORT 9090" "kept: secret"
+	not_called 'create secret'
+	diff -r "$T/before" "$T/cluster/applied"
+}
+
+@test "again with one option: that change alone; a new token makes a new pod" {
+	PIPEOPS_TOKEN=$secret script install.sh --existing-cluster --cluster-name edge-7
+	cp -r "$T/cluster/applied" "$T/before"
+	script install.sh --existing-cluster --log-level debug
+	is 0 "kept: CLUSTER_NAME edge-7"
+	run diff "$T/before/deployment.yaml" "$T/cluster/applied/deployment.yaml"
+	[ "$(printf '%s\n' "$output" | grep -c '^[<>]')" -eq 1 ]
+	is 1 'PIPEOPS_LOG_LEVEL, value: "debug"'
+	cp "$T/cluster/applied/deployment.yaml" "$T/before/"
+	PIPEOPS_TOKEN=other-$secret script install.sh --existing-cluster
+	run diff "$T/before/deployment.yaml" "$T/cluster/applied/deployment.yaml"
+	is 1 secret-version
+}
+
+@test "interrupted: ends by the signal, cleans up, and runs again" {
+	export PIPEOPS_TOKEN=$secret
+	touch "$T/interrupt"
+	script install.sh --existing-cluster
+	[ "$status" -eq 143 ] || fail "not interrupted"
+	rm "$T/interrupt"
+	script install.sh --existing-cluster
+	is 0 "kept: secret" "installed: the agent"
+}
+
+@test "dry run: every action, nothing changed" {
+	PIPEOPS_TOKEN=$secret script install.sh --dry-run
+	is 0 "would write: $T/root/var/lib/pipeops-install/k3s" "would download: https://get.k3s.io" "would run: sh" \
+		"would write: secret pipeops-agent" "would apply: Deployment pipeops-agent" "would apply: ClusterRole pipeops-agent"
+	unchanged
+}
+
+@test "manifest only: prints, touches nothing, needs no token" {
+	script install.sh --manifest-only --cluster-name edge-7 --image registry.example/agent:2
+	is 0 "kind: Deployment" 'value: "edge-7"' 'image: "registry.example/agent:2"'
+	unchanged
+}
+
+@test "standalone: no token, and one that was there goes" {
+	script install.sh --existing-cluster --standalone
+	is 0 "standalone: "
+	PIPEOPS_TOKEN=$secret script install.sh --existing-cluster
+	[ -e "$T/cluster/secret/token" ]
+	script install.sh --existing-cluster --standalone
+	[ ! -e "$T/cluster/secret/token" ]
+}
+
+@test "alone, without the repository: the embedded manifest" {
+	mkdir "$T/alone"
+	cp "$scripts/install.sh" "$T/alone"
+	scripts=$T/alone script install.sh --existing-cluster --standalone
+	is 0
+	grep -v '^# [<>]\{3\} ' "$T/cluster/applied/agent.yaml" | diff "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" -
+	run $SCRIPT_SHELL -s -- --existing-cluster --standalone <"$scripts/install.sh"
+	is 0 "installed: the agent"
+}
+
+@test "air gap: no network, sums checked, images carried" {
+	mkdir "$T/gap"
+	cp "$BATS_TEST_DIRNAME/shims/k3s-installer" "$T/gap/k3s-install.sh"
+	echo k3s >"$T/gap/k3s"
+	echo image >"$T/gap/agent.tar"
+	cp "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" "$T/gap"
+	(cd "$T/gap" && sha256sum ./* | sed 's#\./##' >"$T/sums" && mv "$T/sums" SHA256SUMS)
+	touch "$T/offline"
+	export PIPEOPS_TOKEN=$secret
+	echo changed >>"$T/gap/agent.tar"
+	script install.sh --airgap "$T/gap"
+	is 1 "differs from SHA256SUMS"
+	unchanged
+	echo image >"$T/gap/agent.tar"
+	script install.sh --airgap "$T/gap"
+	is 0 "installed: the agent"
+	not_called '^curl'
+	[ -f "$T/root/var/lib/rancher/k3s/agent/images/agent.tar" ]
+	echo stranger >"$T/gap/other"
+	script install.sh --airgap "$T/gap"
+	is 1 "does not name other"
+}
