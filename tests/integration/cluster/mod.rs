@@ -7,10 +7,12 @@ mod changes;
 mod faults;
 mod image;
 mod lists;
+mod manifests;
 mod plane;
 mod pod;
 mod rig;
 mod rights;
+mod roles;
 mod shown;
 mod usage;
 
