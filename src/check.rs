@@ -13,7 +13,7 @@ use crate::control::diagnose;
 use crate::k8s::{self, Client, calls};
 
 /// What the watches and the measurement need: verb, API group, resource, and what
-/// is missing without it.
+/// is missing without it. `get` is about one object, the others about all.
 const RIGHTS: [(&str, &str, &str, &str); 14] = [
     ("list", "", "nodes", "nodes are not seen"),
     ("watch", "", "nodes", "changes of nodes are not seen"),
@@ -203,11 +203,12 @@ fn rights(report: &mut Report, client: &Client) {
         } else {
             format!("{verb} {resource}.{group}")
         };
-        match calls::can_i(client, verb, group, resource) {
+        let object = if verb == "get" { calls::IDENTITY } else { "" };
+        match calls::can_i(client, verb, group, resource, object) {
             Ok(true) => allowed.push(name),
             Ok(false) => report.warn(
                 &format!("may not {name}: {without}"),
-                "grant it in the agent's ClusterRole",
+                "grant it in the agent's ClusterRole, as deployments/agent.yaml does",
             ),
             Err(error) => {
                 let text = format!("cannot ask about {name}: {}", Chain(&error));
@@ -219,7 +220,7 @@ fn rights(report: &mut Report, client: &Client) {
     if allowed.is_empty() {
         report.fail(
             "none of the rights is granted",
-            "bind the agent's ClusterRole",
+            "bind the agent's ClusterRole: kubectl apply -f deployments/agent.yaml",
         );
     } else {
         report.fine(&format!("may {}", allowed.join(", ")));

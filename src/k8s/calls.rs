@@ -22,6 +22,9 @@ pub fn version(client: &Client) -> Result<Version, Error> {
     client.get("/version")
 }
 
+/// The namespace whose uid is the cluster's identity.
+pub const IDENTITY: &str = "kube-system";
+
 /// The uid of the namespace kube-system, which lives as long as the cluster and
 /// is what identifies it.
 ///
@@ -36,16 +39,22 @@ pub fn cluster_uid(client: &Client) -> Result<String, Error> {
     struct Metadata {
         uid: String,
     }
-    let namespace: Namespace = client.get("/api/v1/namespaces/kube-system")?;
+    let namespace: Namespace = client.get(&format!("/api/v1/namespaces/{IDENTITY}"))?;
     Ok(namespace.metadata.uid)
 }
 
-/// Whether these credentials may do that in every namespace; the empty group is
-/// the core one. Stores nothing.
+/// Whether these credentials may do that in every namespace, to every object if the
+/// name is empty; the empty group is the core one. Stores nothing.
 ///
 /// # Errors
 /// No answer: every authenticated user may ask.
-pub fn can_i(client: &Client, verb: &str, group: &str, resource: &str) -> Result<bool, Error> {
+pub fn can_i(
+    client: &Client,
+    verb: &str,
+    group: &str,
+    resource: &str,
+    name: &str,
+) -> Result<bool, Error> {
     #[derive(Deserialize)]
     struct Review {
         status: Status,
@@ -60,6 +69,7 @@ pub fn can_i(client: &Client, verb: &str, group: &str, resource: &str) -> Result
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {
             "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+            "name": name,
         }},
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";

@@ -6,10 +6,12 @@
 mod changes;
 mod faults;
 mod lists;
+mod manifests;
 mod plane;
 mod pod;
 mod rig;
 mod rights;
+mod roles;
 mod shown;
 mod usage;
 

@@ -19,7 +19,7 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
 } else {
     "amd64"
 };
-const NAMESPACE: &str = "pipeops-agent";
+const NAMESPACE: &str = "pipeops-system";
 const API_TOKEN: &str = "api-token-of-the-pod";
 /// Kubernetes kills after 30 s.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,9 +38,10 @@ fn the_image_runs_by_the_manifest() {
     let pod = deployed.pod();
 
     // As anyone with rights on the pod, through the API server.
-    assert_eq!(deployed.ask(&pod, "/health")["status"], "healthy");
-    assert_eq!(deployed.ask(&pod, "/ready")["status"], "ready");
-    let version = deployed.ask(&pod, "/version");
+    let pods = format!("pods/{pod}");
+    assert_eq!(deployed.ask(&pods, "/health")["status"], "healthy");
+    assert_eq!(deployed.ask(&pods, "/ready")["status"], "ready");
+    let version = deployed.ask("services/pipeops-agent", "/version");
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
 
     // As someone with the API token.
@@ -82,7 +83,8 @@ impl<'c> Deployed<'c> {
         cluster.kubectl(&["create", "namespace", NAMESPACE]);
         let deployed = Self(cluster);
         let token = format!("--from-literal=api-token={API_TOKEN}");
-        deployed.kubectl(&["create", "secret", "generic", "pipeops-agent", &token]);
+        let secret = "pipeops-agent-secret";
+        deployed.kubectl(&["create", "secret", "generic", secret, &token]);
         deployed.kubectl(&["apply", "-f", MANIFEST]);
         let wait = [
             "rollout",
@@ -101,8 +103,8 @@ impl<'c> Deployed<'c> {
         name.expect("one pod runs").to_owned()
     }
 
-    fn ask(&self, pod: &str, path: &str) -> Value {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy{path}");
+    fn ask(&self, what: &str, path: &str) -> Value {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/{what}:8080/proxy{path}");
         serde_json::from_str(&self.kubectl(&["get", "--raw", &path])).unwrap()
     }
 

@@ -110,6 +110,11 @@ impl Cluster {
         self.run(self.command(arguments), input)
     }
 
+    /// As [`feed`](Self::feed), whether it succeeds or not.
+    pub(super) fn fed(&self, arguments: &[&str], input: &str) -> Output {
+        output(self.command(arguments), input)
+    }
+
     /// What kubectl prints, if it succeeds.
     pub(super) fn try_kubectl(&self, arguments: &[&str]) -> Option<String> {
         let output = output(self.command(arguments), "");

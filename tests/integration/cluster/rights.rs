@@ -149,7 +149,7 @@ impl Login {
     }
 
     /// Exit code and output of `pipeops-agent check`.
-    fn check(&self) -> (Option<i32>, String) {
+    pub(super) fn check(&self) -> (Option<i32>, String) {
         let output = Command::new(program())
             .arg("check")
             .env_clear()

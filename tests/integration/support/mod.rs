@@ -8,7 +8,8 @@ mod http;
 mod tiny_api;
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,4 +61,20 @@ pub(crate) fn settled<T>(limit: Duration, mut look: impl FnMut() -> Result<T, St
         }
         thread::park_timeout(LOOK);
     }
+}
+
+/// Compares with the file of the tree, or writes it when asked to.
+#[track_caller]
+pub(crate) fn golden(path: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(file.parent().expect("the file has a folder"))
+            .expect("the folder can be made");
+        fs::write(&file, text).expect("the file can be written");
+    }
+    let recorded = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(
+        recorded, text,
+        "{path} is out of step; UPDATE_GOLDEN=1 writes it anew"
+    );
 }
