@@ -235,9 +235,9 @@ open_endpoints() {
 
 # As someone with the API token, which goes from file to file only.
 guarded_endpoints() {
-	kube -n "$NAMESPACE" get secret pipeops-agent -o "jsonpath={.data['api-token']}" 2>/dev/null | base64 -d >"$work/token" 2>/dev/null || :
+	kube -n "$NAMESPACE" get secret pipeops-agent-secret -o "jsonpath={.data['api-token']}" 2>/dev/null | base64 -d >"$work/token" 2>/dev/null || :
 	if [ ! -s "$work/token" ] || ! command -v curl >/dev/null; then
-		report skipped /api "needs an API token in the secret pipeops-agent, and curl"
+		report skipped /api "needs an API token in the secret pipeops-agent-secret, and curl"
 		report skipped control-plane "asked by /api/status/connectivity"
 		return
 	fi

@@ -547,7 +547,7 @@ variable() { # NAME VALUE
 deploy_secret() {
 	mkdir "$work/old" "$work/new"
 	for key in token api-token; do
-		kube -n "$namespace" get secret pipeops-agent -o "jsonpath={.data['$key']}" 2>/dev/null |
+		kube -n "$namespace" get secret pipeops-agent-secret -o "jsonpath={.data['$key']}" 2>/dev/null |
 			base64 -d >"$work/old/$key" 2>/dev/null || :
 		[ -s "$work/old/$key" ] || rm -f "$work/old/$key"
 	done
@@ -563,16 +563,16 @@ deploy_secret() {
 		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
 	fi
 	if same token && same api-token; then
-		[ -z "$(ls "$work/old")" ] || say "kept: secret pipeops-agent"
+		[ -z "$(ls "$work/old")" ] || say "kept: secret pipeops-agent-secret"
 	elif [ -n "$DRY_RUN" ]; then
-		say "would write: secret pipeops-agent in namespace $namespace"
+		say "would write: secret pipeops-agent-secret in namespace $namespace"
 	else
 		awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
 		kube apply -f "$work/namespace.yaml" || failed_apply
-		kube -n "$namespace" create secret generic pipeops-agent --from-file="$work/new" --dry-run=client -o yaml >"$work/secret.yaml" || failed_apply
+		kube -n "$namespace" create secret generic pipeops-agent-secret --from-file="$work/new" --dry-run=client -o yaml >"$work/secret.yaml" || failed_apply
 		kube apply --server-side --force-conflicts --field-manager=pipeops-install -f "$work/secret.yaml" || failed_apply
 	fi
-	secret_version=$(kube -n "$namespace" get secret pipeops-agent -o 'jsonpath={.metadata.resourceVersion}' 2>/dev/null || :)
+	secret_version=$(kube -n "$namespace" get secret pipeops-agent-secret -o 'jsonpath={.metadata.resourceVersion}' 2>/dev/null || :)
 }
 
 same() { # KEY

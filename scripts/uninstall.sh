@@ -201,7 +201,7 @@ agent() {
 	for kind in deployment service configmap poddisruptionbudget networkpolicy persistentvolumeclaim serviceaccount role rolebinding; do
 		remove_labelled "$kind" -n "$NAMESPACE"
 	done
-	remove_named secret/pipeops-agent -n "$NAMESPACE"
+	remove_named secret/pipeops-agent-secret -n "$NAMESPACE"
 	for kind in clusterrolebinding clusterrole; do
 		remove_labelled "$kind"
 	done
@@ -244,7 +244,7 @@ remove_namespace() {
 		;;
 	esac
 	others=$(kube get deployments,statefulsets,daemonsets,jobs,cronjobs,persistentvolumeclaims,secrets -n "$NAMESPACE" \
-		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -v '^secret/pipeops-agent$' || :)
+		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -v '^secret/pipeops-agent-secret$' || :)
 	if [ -n "$others" ]; then
 		note kept "namespace $NAMESPACE: others are in it: $(printf '%s' "$others" | tr '\n' ' ')"
 	else

@@ -191,7 +191,7 @@ load helper
 @test "dry run: every action, nothing changed" {
 	PIPEOPS_TOKEN=$secret script install.sh --dry-run
 	is 0 "would write: $T/root/var/lib/pipeops-install/k3s" "would download: https://get.k3s.io" "would run: sh" \
-		"would write: secret pipeops-agent" "would apply: Deployment pipeops-agent" "would apply: ClusterRole pipeops-agent"
+		"would write: secret pipeops-agent-secret" "would apply: Deployment pipeops-agent" "would apply: ClusterRole pipeops-agent"
 	unchanged
 }
 

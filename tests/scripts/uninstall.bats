@@ -5,7 +5,7 @@ load helper
 objects="deployment.apps/pipeops-agent
 configmap/pipeops-agent-install
 serviceaccount/pipeops-agent
-secret/pipeops-agent
+secret/pipeops-agent-secret
 clusterrolebinding.rbac.authorization.k8s.io/pipeops-agent
 clusterrole.rbac.authorization.k8s.io/pipeops-agent
 namespace/pipeops-system"
