@@ -4,9 +4,7 @@
 //! the file had one. When to try again is the caller's business.
 
 use std::io::{ErrorKind, Read};
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -23,8 +21,6 @@ use crate::secret::Secret;
 const REFUSAL: u64 = 64 * 1024;
 /// Largest answer to a single call: more than the store behind the API takes in.
 const ANSWER: usize = 8 << 20;
-/// Virtual; five times what a handshake needs.
-const STACK: usize = 256 * 1024;
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 8 * 1024;
 /// Smaller ones cost more system calls while lists are read.
@@ -169,7 +165,7 @@ impl Client {
             request = request.header(header::AUTHORIZATION, authorization.expose());
         }
         let agent = self.way().agent.clone();
-        let send = || match body {
+        match body {
             Some(body) => request
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(body)
@@ -179,8 +175,8 @@ impl Client {
                 .body(())
                 .map_err(ureq::Error::Http)
                 .and_then(|request| agent.run(request)),
-        };
-        apart(send).map_err(Cause::Transport)
+        }
+        .map_err(Cause::Transport)
     }
 
     /// Reads the certificates again for the requests to come. When that fails, the
@@ -201,18 +197,6 @@ impl Client {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A handshake touches 50 KB of stack, reading for minutes after it a tenth of that:
-/// requests are sent from a stack that is given back, one for each.
-fn apart<T: Send>(send: impl FnOnce() -> Result<T, ureq::Error> + Send) -> Result<T, ureq::Error> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("request".to_owned())
-            .stack_size(STACK)
-            .spawn_scoped(scope, send)?;
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
 }
 
 /// Reads a whole body of at most `limit` bytes into `answer`. `turn` is called
