@@ -559,7 +559,7 @@ deploy_secret() {
 		fi
 	done
 	[ -z "$STANDALONE" ] || rm -f "$work/new/token"
-	if [ ! -e "$work/new/token" ] && [ -z "$STANDALONE" ]; then
+	if [ ! -e "$work/new/token" ] && [ -z "$STANDALONE" ] && [ ! -s "$work/last" ]; then
 		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
 	fi
 	if same token && same api-token; then

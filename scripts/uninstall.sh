@@ -202,7 +202,7 @@ agent() {
 		remove_labelled "$kind" -n "$NAMESPACE"
 	done
 	remove_named secret/pipeops-agent-secret -n "$NAMESPACE"
-	for kind in clusterrolebinding clusterrole; do
+	for kind in clusterrolebinding clusterrole priorityclass; do
 		remove_labelled "$kind"
 	done
 	remove_namespace

@@ -103,6 +103,13 @@ load helper
 	is 0 "installed: the agent"
 }
 
+@test "an agent that was standalone stays so when something else changes" {
+	script install.sh --existing-cluster --standalone
+	script install.sh --existing-cluster --log-level debug
+	is 0
+	[ ! -e "$T/cluster/secret/token" ]
+}
+
 @test "k3s and the agent: version, no secret in arguments or environment" {
 	PIPEOPS_TOKEN=$secret script install.sh --k3s-version v1.33.4+k3s1 --cluster-name edge-7
 	is 0 "preflight: ok" "cluster name edge-7"

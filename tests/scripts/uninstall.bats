@@ -8,6 +8,7 @@ serviceaccount/pipeops-agent
 secret/pipeops-agent-secret
 clusterrolebinding.rbac.authorization.k8s.io/pipeops-agent
 clusterrole.rbac.authorization.k8s.io/pipeops-agent
+priorityclass.scheduling.k8s.io/pipeops-agent
 namespace/pipeops-system"
 
 @test "1: nobody confirms" {
