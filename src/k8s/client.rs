@@ -14,7 +14,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
 use super::Target;
-use super::error::{Cause, Error, Status};
+use super::error::{Cause, Error, Status, Verdict};
 use crate::secret::Secret;
 
 /// Refusals are short; the rest of a long one is of no use.
@@ -126,7 +126,11 @@ impl Client {
             .authorized(method, path, body)
             .and_then(judge)
             .map_err(|cause| Error::new(method, path, cause));
-        if outcome.as_ref().is_err_and(Error::distrusted) {
+        let unknown = |error: &Error| error.verdict() == Verdict::Unauthorized;
+        if outcome
+            .as_ref()
+            .is_err_and(|error| error.distrusted() || unknown(error))
+        {
             self.renew();
         }
         outcome
@@ -179,8 +183,9 @@ impl Client {
         .map_err(Cause::Transport)
     }
 
-    /// Reads the certificates again for the requests to come. When that fails, the
-    /// old ones stay and the next request says why.
+    /// Reads the certificates again for the requests to come: the server's own was not
+    /// trusted, or ours is no longer accepted, and files are replaced before they end.
+    /// When that fails, the old ones stay and the next request says why.
     fn renew(&self) {
         let Ok(fresh) = agent(&self.shared.target, self.shared.silence) else {
             return;
@@ -285,8 +290,61 @@ fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::{fs, thread};
 
     use super::*;
+    use crate::k8s::{Options, target};
+
+    /// Answers one request, and leaves the connection open.
+    fn answer(listener: &TcpListener, status: &str) -> TcpStream {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let asked = stream.read(&mut request).is_ok_and(|count| count > 0);
+        if asked {
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}").unwrap();
+        }
+        stream
+    }
+
+    fn client_of(listener: &TcpListener) -> Client {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let text = format!(
+            "clusters: [{{name: a, cluster: {{server: 'http://{}'}}}}]\n\
+             users: [{{name: a, user: {{token: t}}}}]\n\
+             contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n\
+             current-context: a\n",
+            listener.local_addr().unwrap()
+        );
+        fs::write(&file, text).unwrap();
+        let options = Options {
+            kubeconfig: vec![file],
+            ..Options::default()
+        };
+        Client::for_calls(Arc::new(target(&options).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn after_a_401_the_next_request_begins_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = client_of(&listener);
+        let ask = || client.get::<serde_json::Value>("/x");
+        let (refused, second) = thread::scope(|scope| {
+            // Certificates belong to a connection: each answer waits for another one.
+            scope.spawn(|| {
+                let first = answer(&listener, "401 Unauthorized");
+                (first, answer(&listener, "200 OK"))
+            });
+            let outcomes = (ask(), ask());
+            // Ends the wait for a second connection that did not come.
+            drop(TcpStream::connect(listener.local_addr().unwrap()));
+            outcomes
+        });
+        assert_eq!(refused.unwrap_err().verdict(), Verdict::Unauthorized);
+        assert!(second.is_ok());
+    }
 
     #[test]
     fn a_body_is_read_in_turns_up_to_its_limit() {
