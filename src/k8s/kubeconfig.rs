@@ -118,7 +118,6 @@ impl Config {
         Ok(Target {
             server: server(&cluster)?,
             origin: format!("context {name} of {}", context.file.display()),
-            namespace: context.text("namespace")?.map(str::to_owned),
             trust: trust(&cluster)?,
             identity: identity(&user)?,
             login: login(&user)?,
@@ -399,7 +398,7 @@ users:
                 "{told}"
             );
         }
-        assert_eq!(one(MINIKUBE).unwrap().namespace(), Some("shop"));
+        assert!(one(MINIKUBE).unwrap().identity.is_some());
         assert!(one(K3S).unwrap().identity.is_some());
     }
 

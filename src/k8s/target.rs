@@ -26,7 +26,6 @@ pub struct Target {
     pub(super) server: Server,
     /// For people: where all this is from.
     pub(super) origin: String,
-    pub(super) namespace: Option<String>,
     pub(super) trust: Trust,
     pub(super) identity: Option<Identity>,
     pub(super) login: Login,
@@ -140,11 +139,6 @@ impl Target {
     /// `https://host:port[/prefix]` without a slash at the end.
     pub fn server(&self) -> &str {
         &self.server.url
-    }
-
-    /// The namespace of the context or of the pod.
-    pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
     }
 
     /// Reads certificates afresh: a new agent has what was rotated.
@@ -398,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_has_a_namespace_and_a_token_that_rotates() {
+    fn a_pod_has_a_token_that_rotates() {
         let (folder, mut options) = place();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("ca.crt", &certified("kubernetes").cert.pem());
@@ -411,9 +405,6 @@ mod tests {
         write("token", "one");
         let found = target(&options).unwrap();
         assert_eq!(found.server(), "https://[fd00::1]:443");
-        assert_eq!(found.namespace(), None);
-        write("namespace", "pipeops\n");
-        assert_eq!(target(&options).unwrap().namespace(), Some("pipeops"));
         let now = Instant::now();
         let first = found.authorization(now).unwrap().unwrap();
         write("token", "two");

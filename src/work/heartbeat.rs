@@ -26,7 +26,7 @@ const BACKOFF: Policy = Policy {
 /// A refused token is not put right within seconds.
 const SLOW_LANE: Duration = Duration::from_secs(300);
 /// How soon to look again for what the cluster has not told yet.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Between beats of an agent that is yet to register.
 const REGISTER_SOON: Duration = Duration::from_secs(5);
 

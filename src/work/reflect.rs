@@ -12,15 +12,18 @@ use crate::k8s::watch::{Health, Resource, Sink, Stats};
 
 /// Where each kind is listed and watched.
 pub fn resource(kind: Kind) -> Resource {
-    let (path, name) = match kind {
-        Kind::Node => ("/api/v1/nodes", "nodes"),
-        Kind::Pod => ("/api/v1/pods", "pods"),
-        Kind::Namespace => ("/api/v1/namespaces", "namespaces"),
-        Kind::Deployment => ("/apis/apps/v1/deployments", "deployments"),
-        Kind::Service => ("/api/v1/services", "services"),
-        Kind::Event => ("/api/v1/events", "events"),
+    let path = match kind {
+        Kind::Node => "/api/v1/nodes",
+        Kind::Pod => "/api/v1/pods",
+        Kind::Namespace => "/api/v1/namespaces",
+        Kind::Deployment => "/apis/apps/v1/deployments",
+        Kind::Service => "/api/v1/services",
+        Kind::Event => "/api/v1/events",
     };
-    Resource { path, name }
+    Resource {
+        path,
+        name: kind.plural(),
+    }
 }
 
 /// The receiving end of one watch.

@@ -4,7 +4,9 @@ use std::env;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{KINDS, Rig, Usage, at_rest, seen, shipped, skip};
+use pipeops_agent::cluster::Kind;
+
+use super::{Rig, Usage, at_rest, seen, shipped, skip};
 use crate::support::{Agent, within};
 
 const MB: u64 = 1_000_000;
@@ -47,8 +49,8 @@ fn the_local_node_is_followed_in_4_mb() {
     }
     let started = Instant::now();
     let agent = Agent::start(&PathBuf::from(kubeconfig), &[]);
-    for kind in KINDS {
-        agent.wait_log(&format!("watching {kind}"));
+    for kind in Kind::ALL {
+        agent.wait_log(&format!("watching {}", kind.plural()));
     }
     // It is left alone meanwhile: asking it would be work.
     within(2 * SETTLED, "the time to settle", || {

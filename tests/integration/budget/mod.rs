@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use many_pods::ManyPods;
+use pipeops_agent::cluster::Kind;
 use tempfile::TempDir;
 
 use crate::support::{Agent, eventually};
@@ -72,22 +73,13 @@ impl Rig {
     /// An agent that follows all and has come to rest.
     fn agent(&self) -> Agent {
         let agent = Agent::start(&self.kubeconfig, &[]);
-        for kind in KINDS {
-            agent.wait_log(&format!("watching {kind}"));
+        for kind in Kind::ALL {
+            agent.wait_log(&format!("watching {}", kind.plural()));
         }
         at_rest(&agent);
         agent
     }
 }
-
-const KINDS: [&str; 6] = [
-    "nodes",
-    "pods",
-    "namespaces",
-    "deployments",
-    "services",
-    "events",
-];
 
 /// What an agent uses at one moment, as the kernel counts it.
 #[derive(Clone, Copy, Debug)]

@@ -1,21 +1,13 @@
 //! The roles of `deployments/`: what the agent can do under each, and what it says
 //! that it cannot.
 
+use pipeops_agent::cluster::Kind;
 use serde_json::Value;
 
 use super::manifests::{read, rules};
 use super::rig::{Cluster, NODE, Namespace, cluster};
 use super::rights::Login;
 use crate::support::{Agent, eventually, golden};
-
-const KINDS: [&str; 6] = [
-    "nodes",
-    "pods",
-    "namespaces",
-    "deployments",
-    "services",
-    "events",
-];
 
 #[test]
 fn the_role_of_the_manifest_is_all_that_is_needed() {
@@ -29,7 +21,7 @@ fn the_role_of_the_manifest_is_all_that_is_needed() {
     assert!(code == Some(0) && !text.contains("may not"), "{text}");
 
     let agent = login.agent(&[("PIPEOPS_LOG_LEVEL", "info")]);
-    assert_eq!(current(&agent), KINDS);
+    assert_eq!(current(&agent), Kind::ALL.map(Kind::plural));
     assert_eq!(wait_usage(&agent)["source"], "metrics-api");
     let status = agent.json("/api/status/cluster");
     assert_eq!(status["server"]["uid"], *identity(&cluster), "{status}");
@@ -109,7 +101,7 @@ fn golden_rights(cluster: &Cluster, namespace: &Namespace<'_>, name: &str) {
 
 fn current(agent: &Agent) -> Vec<&'static str> {
     let state = |kind: &str| agent.json(&format!("/api/k8s/{kind}"))["availability"].take();
-    let mut kinds = KINDS.to_vec();
+    let mut kinds = Kind::ALL.map(Kind::plural).to_vec();
     kinds.retain(|kind| state(kind)["state"] == "current");
     kinds
 }
