@@ -168,6 +168,24 @@ fn decisions_are_listed_in_the_architecture_page() {
 }
 
 #[test]
+fn every_dependency_of_the_binary_has_its_reason() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, own) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (own, _) = own.split_once("\n[").unwrap();
+    let lines = own.lines().filter_map(|line| line.split_once(" = "));
+    let mut taken: Vec<String> = lines.map(|(name, _)| format!("`{name}`")).collect();
+    let page = Page::read(root(), "docs/adr/0010-dependencies.md");
+    let mut told: Vec<String> = page
+        .rows("crate")
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect();
+    taken.sort();
+    told.sort();
+    assert_eq!(told, taken);
+}
+
+#[test]
 fn every_promised_number_names_what_holds_it() {
     let rows = Page::read(root(), "docs/specification.md").rows("what");
     assert!(
