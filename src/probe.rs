@@ -1,5 +1,5 @@
-//! `pipeops-agent probe live|ready`: asks the agent that runs here for its health, so
-//! that an image without curl or shell can still be checked from inside.
+//! `pipeops-agent probe live|ready|started`: asks the agent that runs here for its health,
+//! so that an image without curl or shell can still be checked from inside.
 //!
 //! It reads the same settings as the agent does, to know where that listens.
 
@@ -17,7 +17,8 @@ const MOST_BYTES: usize = 16 * 1024;
 /// One line that says what was asked and answered; an error unless the answer is 200.
 pub fn ask(settings: &Settings, probe: Probe) -> Result<String, String> {
     let path = match probe {
-        Probe::Live => "/health",
+        // Who answers has started; the kubelet's two probes ask the same path too.
+        Probe::Live | Probe::Started => "/health",
         Probe::Ready => "/ready",
     };
     let address = match settings.listen.first() {

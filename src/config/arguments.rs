@@ -12,11 +12,12 @@ use super::mistake::{Mistake, nearest, quoted};
 use super::table::{Kind, SETTINGS, Setting};
 use super::{Command, Probe};
 
-const COMMANDS: [(&str, Command); 6] = [
+const COMMANDS: [(&str, Command); 7] = [
     ("run", Command::Run),
     ("check", Command::Check),
     ("probe live", Command::Probe(Probe::Live)),
     ("probe ready", Command::Probe(Probe::Ready)),
+    ("probe started", Command::Probe(Probe::Started)),
     ("help", Command::Help),
     ("version", Command::Version),
 ];
@@ -65,7 +66,7 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Arguments {
 const SEE_HELP: &str = "see --help";
 /// The command of two words.
 const PROBE: &str = "probe";
-const PROBES: &str = "write probe live or probe ready";
+const PROBES: &str = "write probe live, probe ready or probe started";
 
 #[derive(Default)]
 struct Reader {
@@ -225,6 +226,7 @@ mod tests {
             ("--port 1 check", Command::Check),
             ("probe live", Command::Probe(Probe::Live)),
             ("probe --port 1 ready", Command::Probe(Probe::Ready)),
+            ("probe started", Command::Probe(Probe::Started)),
             ("help", Command::Help),
             ("version", Command::Version),
             ("--help", Command::Help),
@@ -272,7 +274,7 @@ mod tests {
             ),
             (
                 "probe",
-                "probe: does not say what to ask; write probe live or probe ready",
+                "probe: does not say what to ask; write probe live, probe ready or probe started",
             ),
             (
                 "prob live",
@@ -281,7 +283,7 @@ mod tests {
             ),
             (
                 "probe alive",
-                "word 2 of the command line: is no probe; write probe live or probe ready",
+                "word 2 of the command line: is no probe; write probe live, probe ready or probe started",
             ),
             (
                 "run now",

@@ -8,7 +8,7 @@ use crate::version::VERSION;
 const USAGE: &str = "\
 Usage: pipeops-agent [run] [FLAG..]  watch the cluster, report, serve
        pipeops-agent check [FLAG..]  say whether all is in order, change nothing
-       pipeops-agent probe live|ready [FLAG..]  ask the agent that runs here
+       pipeops-agent probe live|ready|started [FLAG..]  ask the agent here
 ";
 
 const ENDING: &str = "  -h, --help  -V, --version

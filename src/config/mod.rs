@@ -43,6 +43,7 @@ pub enum Command {
 pub enum Probe {
     Live,
     Ready,
+    Started,
 }
 
 /// What to do, with what it needs.
