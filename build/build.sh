@@ -21,7 +21,16 @@ main() {
 
 # The same commit gives the same bytes, wherever it is built.
 reproducible() {
-	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo \
+--remap-path-prefix=$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc"
+}
+
+# The standard library is built with the rest, for size and without backtraces, for which a stripped
+# binary has no names: 0.29 MB less. Cargo takes these flags from a stable toolchain only with RUSTC_BOOTSTRAP
+# (docs/adr/0009-release-profile.md).
+compile() { # SUBCOMMAND TARGET
+	RUSTC_BOOTSTRAP=1 cargo "$1" -Z build-std=std,panic_unwind -Z build-std-features=panic-unwind,optimize_for_size \
+		--release --locked --target "$2" --package pipeops-agent
 }
 
 build() { # ARCHITECTURE OUTPUT
@@ -33,12 +42,11 @@ build() { # ARCHITECTURE OUTPUT
 	if [ "$1" = "$(machine)" ]; then
 		# ring's C code calls nothing of libc, so the system's compiler will do.
 		# Relative relocations packed: 90 KB become 1 KB.
-		RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs" \
-			env "CC_$(echo "$target" | tr - _)=cc" cargo build --release --locked --target "$target" --package pipeops-agent
+		export "CC_$(echo "$target" | tr - _)=cc"
+		RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs" compile build "$target"
 	else
 		build/setup.sh cross
-		PATH=$(venv build/cross.txt)/bin:$PATH \
-			cargo zigbuild --release --locked --target "$target" --package pipeops-agent
+		PATH=$(venv build/cross.txt)/bin:$PATH compile zigbuild "$target"
 	fi
 	# A new file, then a rename: a running agent keeps its own.
 	cp "${CARGO_TARGET_DIR:-target}/$target/release/pipeops-agent" "$2.new"
