@@ -11,9 +11,11 @@ all: lint test build ## lint, test and build
 
 build: ## bin/pipeops-agent, static, for this machine
 	@build/build.sh
+	@build/sbom.sh
 
 build-all: ## bin/pipeops-agent-amd64 and -arm64, static
 	@build/build.sh amd64 arm64
+	@build/sbom.sh
 
 test: ## every test, against a real local Kubernetes
 	@build/test.sh

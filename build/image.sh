@@ -10,5 +10,5 @@ output=${1:-bin/image.tar}
 for binary in "$@"; do
 	[ -x "${binary#*=}" ] || die "${binary#*=} is missing: make build-all makes it"
 done
-build/setup.sh image
+build/setup.sh python
 python3 build/image.py "$output" "$(version)" "$(revision)" "$(created)" "$@"

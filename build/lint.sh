@@ -21,6 +21,7 @@ main() {
 	step shfmt each shell shfmt -i 0 -d
 	step "embed (copies inside scripts/)" build/embed.sh --check
 	step yamllint each yaml yamllint --strict
+	step "sbom (CycloneDX, SPDX)" bill_of_materials
 	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet
 	step typos typos --hidden --force-exclude
 	step openapi each openapi openapi-spec-validator
@@ -44,6 +45,14 @@ each() { # SORT COMMAND...
 	names=$(files "$1")
 	shift
 	[ -z "$names" ] || printf '%s\n' "$names" | xargs -r "$@"
+}
+
+bill_of_materials() {
+	file=$(mktemp)
+	status=0
+	{ build/sbom.sh "$file" && build/sbom.sh --check "$file"; } || status=1
+	rm -f "$file"
+	return $status
 }
 
 # The advisory database is the one thing a linter needs the network for.

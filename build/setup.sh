@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|image|lint|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|lint|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -12,7 +12,8 @@ main() {
 		case $part in
 		rust) rust ;;
 		cross) python build/cross.txt ;;
-		image) command_or_package python3 python3 ;;
+		python) command_or_package python3 python3 ;;
+		lint-python) python build/lint.txt ;;
 		lint)
 			python build/lint.txt
 			cargo_tool cargo-machete $machete_version

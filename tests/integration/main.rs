@@ -9,5 +9,6 @@ mod control;
 mod http;
 mod image;
 mod kubernetes;
+mod release;
 mod support;
 mod tidy;

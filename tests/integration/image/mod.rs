@@ -110,7 +110,13 @@ fn the_archive_is_an_oci_layout_of_both_platforms_as_the_dockerfile_says() {
     let (folder, amd64, arm64) = binaries();
     let archive = folder.path().join("image.tar");
     build(&archive, &[("amd64", &amd64), ("arm64", &arm64)]);
-    let layout = Layout::unpack(&archive);
+    assert_image(&archive, &amd64, &arm64);
+}
+
+/// It is an OCI layout of these two binaries, of the version in the manifest.
+#[track_caller]
+pub(crate) fn assert_image(archive: &Path, amd64: &Path, arm64: &Path) {
+    let layout = Layout::unpack(archive);
     assert_eq!(
         layout.read("oci-layout"),
         json!({"imageLayoutVersion": "1.0.0"})
@@ -126,7 +132,7 @@ fn the_archive_is_an_oci_layout_of_both_platforms_as_the_dockerfile_says() {
         .as_array()
         .unwrap()
         .iter()
-        .zip([("amd64", &amd64), ("arm64", &arm64)])
+        .zip([("amd64", amd64), ("arm64", arm64)])
     {
         let platform = json!({"architecture": binary.0, "os": "linux"});
         assert_eq!(manifest["platform"], platform);
