@@ -9,13 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, Response, header};
 use ureq::unversioned::transport::DefaultConnector;
 
 use super::address::Address;
 use super::error::{Cause, Failure, Peer};
-use super::proto::{Answer, Heartbeat, Registered, Registration, Status};
+use super::proto::{Answer, Commands, Heartbeat, Registered, Registration, Status};
 use super::proxy::Proxy;
 use super::tls::Roots;
 use super::{Call, Error, Mistake, Options, date};
@@ -26,6 +27,8 @@ use crate::token::Token;
 
 /// Answers are small; more is not from a control plane.
 const ANSWER_LIMIT: u64 = 64 * 1024;
+/// Except those with commands.
+const COMMANDS_LIMIT: u64 = 2 * 1024 * 1024;
 /// A connection is kept for the call that follows at once, not for the next beat:
 /// one that a gateway forgot in between would cost that beat its time limit.
 const IDLE: Duration = Duration::from_secs(5);
@@ -87,6 +90,41 @@ impl Client {
     /// Any of [`Error::Failed`].
     pub fn status(&self, id: &str, status: &Status<'_>) -> Result<Answer, Error> {
         self.send(Call::Status, about(id, "status"), status)
+    }
+
+    /// Commands without a result after a position; the answer may take as long as `wait`
+    /// while there are none.
+    ///
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn commands(&self, id: &str, after: u64, wait: Duration) -> Result<Vec<Value>, Error> {
+        let path = format!(
+            "{}?wait={}&after={after}",
+            about(id, "commands"),
+            wait.as_secs()
+        );
+        let answer: Commands = self.call(Call::Commands, path, None)?;
+        Ok(answer.commands)
+    }
+
+    /// Chunks of what a command prints.
+    ///
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn output(&self, id: &str, command: &str, output: &Value) -> Result<(), Error> {
+        let path = about_command(id, command, "output");
+        let _: Pong = self.send(Call::Output, path, output)?;
+        Ok(())
+    }
+
+    /// What became of a command.
+    ///
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn result(&self, id: &str, command: &str, result: &Value) -> Result<(), Error> {
+        let path = about_command(id, command, "result");
+        let _: Pong = self.send(Call::Result, path, result)?;
+        Ok(())
     }
 
     /// How long the control plane takes to answer.
@@ -181,8 +219,15 @@ impl Client {
         };
         let response = response.map_err(Cause::Transport)?;
         self.note_skew(response.headers());
-        let answer = judge(response)?;
-        self.latency.observe(started.elapsed());
+        let limit = match call {
+            Call::Commands => COMMANDS_LIMIT,
+            _ => ANSWER_LIMIT,
+        };
+        let answer = judge(response, limit)?;
+        // How long it takes until there is a command says nothing about the way.
+        if call != Call::Commands {
+            self.latency.observe(started.elapsed());
+        }
         Ok(answer)
     }
 
@@ -277,7 +322,7 @@ fn agent(way: &Way, timeout: Duration) -> Agent {
 }
 
 /// Reads the answer: a success with its body, or why it is none.
-fn judge(response: Response<ureq::Body>) -> Result<Raw, Cause> {
+fn judge(response: Response<ureq::Body>, limit: u64) -> Result<Raw, Cause> {
     let (head, body) = response.into_parts();
     let status = head.status.as_u16();
     if head.status.is_redirection() {
@@ -288,7 +333,7 @@ fn judge(response: Response<ureq::Body>) -> Result<Raw, Cause> {
             location: one_line(location),
         });
     }
-    let body = body.into_with_config().limit(ANSWER_LIMIT).read_to_vec();
+    let body = body.into_with_config().limit(limit).read_to_vec();
     if !head.status.is_success() {
         let retry_after = text(&head.headers, header::RETRY_AFTER)
             .and_then(|text| date::retry_after(text, SystemTime::now()));
@@ -344,9 +389,24 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// The path of a call about one agent; the id is data and must not become path.
+/// The path of a call about one agent.
 fn about(id: &str, call: &str) -> String {
     let mut path = "/api/v1/agents/".to_owned();
+    push_segment(&mut path, id);
+    path.push_str(call);
+    path
+}
+
+/// The path of a call about one of its commands.
+fn about_command(id: &str, command: &str, call: &str) -> String {
+    let mut path = about(id, "commands/");
+    push_segment(&mut path, command);
+    path.push_str(call);
+    path
+}
+
+/// An id is data and must not become path.
+fn push_segment(path: &mut String, id: &str) {
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
             path.push(char::from(byte));
@@ -355,8 +415,6 @@ fn about(id: &str, call: &str) -> String {
         }
     }
     path.push('/');
-    path.push_str(call);
-    path
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -44,6 +44,9 @@ pub enum Call {
     Register,
     Heartbeat,
     Status,
+    Commands,
+    Output,
+    Result,
     Ping,
 }
 
@@ -53,20 +56,28 @@ impl Call {
             Self::Register => "register",
             Self::Heartbeat => "heartbeat",
             Self::Status => "status",
+            Self::Commands => "commands",
+            Self::Output => "output",
+            Self::Result => "result",
             Self::Ping => "ping",
         }
     }
 
     pub(super) fn method(self) -> &'static str {
         match self {
-            Self::Ping => "GET",
+            Self::Commands | Self::Ping => "GET",
             _ => "POST",
         }
     }
 
     /// Whether its path names an agent.
     fn is_about_an_agent(self) -> bool {
-        matches!(self, Self::Heartbeat | Self::Status)
+        !matches!(self, Self::Register | Self::Ping)
+    }
+
+    /// Whether its path names a command.
+    fn is_about_a_command(self) -> bool {
+        matches!(self, Self::Output | Self::Result)
     }
 }
 
@@ -217,6 +228,7 @@ impl std::error::Error for Mistake {}
 fn by_status(call: Call, status: u16, retry_after: Option<Duration>) -> Verdict {
     match status {
         401 | 403 => Verdict::SlowLane,
+        410 if call.is_about_a_command() => Verdict::GiveUp,
         404 | 410 if call.is_about_an_agent() => Verdict::Unknown,
         // Whoever never registers is never known: a wrong path may be put right.
         404 | 410 | 408 | 425 | 429 | 500..=599 => Verdict::Retry { after: retry_after },
@@ -239,6 +251,10 @@ mod tests {
             (Call::Status, 410, Verdict::Unknown),
             (Call::Register, 404, retry),
             (Call::Ping, 404, retry),
+            (Call::Commands, 404, Verdict::Unknown),
+            (Call::Output, 404, Verdict::Unknown),
+            (Call::Result, 410, Verdict::GiveUp),
+            (Call::Result, 503, retry),
             (Call::Heartbeat, 429, retry),
             (Call::Heartbeat, 500, retry),
             (Call::Heartbeat, 503, retry),

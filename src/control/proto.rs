@@ -100,6 +100,13 @@ pub struct WantedIntervals {
     pub status: Option<f64>,
 }
 
+/// The answer to a poll; what a command is, `commands` says.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Commands {
+    #[serde(default)]
+    pub commands: Vec<serde_json::Value>,
+}
+
 /// `POST /api/v1/agents/{id}/heartbeat`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use crate::commands::Commands;
+
 /// Events kept for each agent; older ones are dropped.
 const EVENTS: usize = 1000;
 
@@ -31,6 +33,7 @@ pub(crate) struct Agent {
     pub(crate) events: Vec<Value>,
     /// Up to which event all is here.
     pub(crate) position: u64,
+    pub(crate) commands: Commands,
 }
 
 impl Agents {
@@ -134,7 +137,7 @@ impl Agents {
 
     /// A crash leaves the old file or the new one. A file that cannot be written does
     /// not keep agents from being served.
-    fn save(&self) {
+    pub(crate) fn save(&self) {
         let Some(file) = &self.file else { return };
         let staged = file.with_extension("new");
         let text = format!("{:#}\n", Value::Array(self.details()));
@@ -166,6 +169,7 @@ impl Agent {
             "statuses": self.statuses,
             "events": self.events,
             "position": self.position,
+            "commands": self.commands.list(),
         })
     }
 
@@ -181,6 +185,7 @@ impl Agent {
             statuses: number("statuses"),
             events: saved["events"].as_array().cloned().unwrap_or_default(),
             position: number("position"),
+            commands: Commands::restore(&saved["commands"]),
         };
         Some((saved["id"].as_str()?.to_owned(), agent))
     }

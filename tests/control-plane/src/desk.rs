@@ -11,11 +11,16 @@ use crate::wire::{Request, Response};
 /// Longest wait of `GET /await`.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// The end of a path that is about the commands of an agent.
+const COMMANDS: &str = "/commands";
+
 pub(crate) fn answer(plane: &Plane, request: &Request) -> Response {
     let path = request.path.as_str();
     let agent = path.strip_prefix("/agents/").unwrap_or_default();
     match (request.method.as_str(), path) {
         ("GET", "/") => overview(plane, request),
+        ("POST", _) if agent.ends_with(COMMANDS) => queue(plane, agent, request),
+        ("GET", _) if agent.ends_with(COMMANDS) => commands(plane, agent),
         ("GET", "/agents") => Response::json(200, &plane.agents().details().into()),
         ("GET", _) if !agent.is_empty() => one(plane, agent),
         ("DELETE", _) if !agent.is_empty() => match plane.agents().forget(agent) {
@@ -64,10 +69,12 @@ fn paragraph(id: &str, agent: &Agent) -> String {
         Some(value) => format!("{value:.1} %"),
         None => "-".to_owned(),
     };
+    let commands = agent.commands.list();
+    let lines: String = commands.iter().map(|one| line(one, &show)).collect();
     format!(
         "{id}\n  cluster    {} ({}), Kubernetes {}, agent {}\n  \
          heartbeats {}, the last at {}, {} and {}\n  \
-         status     {}: nodes {} ({} ready), pods {} ({} running), cpu {}, memory {}\n",
+         status     {}: nodes {} ({} ready), pods {} ({} running), cpu {}, memory {}\n{lines}",
         show(&registration["cluster"]["name"]),
         show(&registration["cluster"]["uid"]),
         show(&registration["cluster"]["version"]),
@@ -86,10 +93,50 @@ fn paragraph(id: &str, agent: &Agent) -> String {
     )
 }
 
+/// A command in one line: what became of it, and how its output begins.
+fn line(one: &Value, show: &dyn Fn(&Value) -> String) -> String {
+    let (command, result) = (&one["command"], &one["result"]);
+    let outcome = match (&result["metadata"]["outcome"], one["handed_out"].as_u64()) {
+        (Value::String(outcome), _) => outcome.clone(),
+        (_, Some(0)) => "waits".to_owned(),
+        _ => "runs".to_owned(),
+    };
+    let said = result["output"].as_str().or(result["error"].as_str());
+    let said = said
+        .and_then(|text| text.lines().next())
+        .unwrap_or_default();
+    format!(
+        "  command    {} {}: {outcome}, exit code {}, {} chunks  {said}\n",
+        show(&command["id"]),
+        show(&command["type"]),
+        show(&result["exit_code"]),
+        one["chunks"].as_array().map_or(0, Vec::len),
+    )
+}
+
 fn one(plane: &Plane, id: &str) -> Response {
     match plane.agents().get_mut(id) {
         Some(agent) => Response::json(200, &agent.details(id)),
         None => unknown(id),
+    }
+}
+
+/// An operator's command for an agent.
+fn queue(plane: &Plane, agent: &str, request: &Request) -> Response {
+    let queued = serde_json::from_slice(&request.body)
+        .map_err(|error| format!("the body is no JSON: {error}"))
+        .and_then(|command| plane.queue(agent.trim_end_matches(COMMANDS), &command));
+    match queued {
+        Ok(command) => Response::json(201, &command),
+        Err(problem) => Response::problem(422, problem),
+    }
+}
+
+fn commands(plane: &Plane, agent: &str) -> Response {
+    let agent = agent.trim_end_matches(COMMANDS);
+    match plane.agents().get_mut(agent) {
+        Some(known) => Response::json(200, &known.commands.list().into()),
+        None => unknown(agent),
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     },
     /// Closed without an answer.
     Drop,
+    /// Done as asked, then closed without an answer.
+    Lose,
     /// Cut with RST.
     Reset,
     /// Bytes that are no HTTP.
@@ -61,6 +63,7 @@ impl Faults {
             "size",
             "delay_ms",
             "drop",
+            "lose",
             "reset",
             "garbage",
             "redirect",
@@ -151,6 +154,8 @@ fn effect(asked: &Value) -> Result<Effect, String> {
     let is = |name: &str| asked[name] == Value::Bool(true);
     let kind = if is("drop") {
         Kind::Drop
+    } else if is("lose") {
+        Kind::Lose
     } else if is("reset") {
         Kind::Reset
     } else if is("garbage") {

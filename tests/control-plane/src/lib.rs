@@ -8,6 +8,7 @@
 
 mod agents;
 mod certificates;
+mod commands;
 mod desk;
 mod faults;
 mod protocol;
@@ -126,6 +127,22 @@ impl Handle {
     /// As `DELETE /agents/{id}`; true when it was known.
     pub fn forget(&self, id: &str) -> bool {
         self.plane.agents().forget(id)
+    }
+
+    /// As `POST /agents/{id}/commands`; the command's id.
+    ///
+    /// # Errors
+    /// What is wrong with the command, or that there is no such agent.
+    pub fn queue(&self, agent: &str, command: &Value) -> Result<String, String> {
+        let wire = self.plane.queue(agent, command)?;
+        Ok(wire["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// As `GET /agents/{id}/commands`: each with its chunks and its result.
+    pub fn commands(&self, agent: &str) -> Vec<Value> {
+        let mut agents = self.plane.agents();
+        let agent = agents.get_mut(agent);
+        agent.map_or_else(Vec::new, |agent| agent.commands.list())
     }
 
     /// As `GET /transcript`: the latest exchanges, oldest first.

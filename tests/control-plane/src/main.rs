@@ -28,6 +28,11 @@ usage: control-plane [--listen ADDRESS:PORT] [--token-file FILE]
 
   GET    /               agents and what they sent (JSON with Accept: application/json)
   GET    /agents/ID      everything about one;  DELETE forgets it
+  POST   /agents/ID/commands
+                         {\"type\": \"ping\", \"payload\": {}}: a command for it; \"id\", \"expires_at\"
+                         and \"idempotent\" where wanted
+  GET    /agents/ID/commands
+                         all of them, with output and result
   GET    /transcript     the latest exchanges, a JSON object a line, tokens left out
   GET    /await?call=heartbeat&count=2&timeout=10
                          answers when 2 heartbeats were acknowledged (&outcome=any: arrived)
@@ -37,6 +42,7 @@ usage: control-plane [--listen ADDRESS:PORT] [--token-file FILE]
   POST   /faults         {\"call\": \"heartbeat\" or \"path\": \"/api\", \"count\": 3 (or for ever)}
                          with one of {\"status\": 429, \"headers\": {\"Retry-After\": \"7\"}, \"body\": \"...\"}
                          {\"delay_ms\": 500} {\"drop\": true} {\"reset\": true} {\"garbage\": true}
+                         {\"lose\": true} (done, but the answer is lost)
                          {\"redirect\": URL} {\"size\": BYTES}
                          {\"certificate\": \"wrong-name\", \"expired\", \"not-yet-valid\" or \"unknown-ca\"}
   DELETE /faults         all is well again

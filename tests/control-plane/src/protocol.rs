@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::agents::Agents;
 use crate::wire::{Request, Response};
 
+/// What an agent reads of an answer with commands, less something for the frame.
+const ANSWER: usize = 2 * 1024 * 1024 - 1024;
+
 /// What a path under `/api/v1` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call<'a> {
@@ -17,6 +20,8 @@ pub(crate) enum Call<'a> {
     Status(&'a str),
     Events(&'a str),
     Commands(&'a str),
+    Output(&'a str, &'a str),
+    Result(&'a str, &'a str),
 }
 
 impl<'a> Call<'a> {
@@ -29,6 +34,8 @@ impl<'a> Call<'a> {
             ("POST", ["agents", id, "status"]) => Self::Status(id),
             ("POST", ["agents", id, "events"]) => Self::Events(id),
             ("GET", ["agents", id, "commands"]) => Self::Commands(id),
+            ("POST", ["agents", id, "commands", command, "output"]) => Self::Output(id, command),
+            ("POST", ["agents", id, "commands", command, "result"]) => Self::Result(id, command),
             _ => return None,
         })
     }
@@ -41,6 +48,8 @@ impl<'a> Call<'a> {
             Self::Status(_) => "status",
             Self::Events(_) => "events",
             Self::Commands(_) => "commands",
+            Self::Output(..) => "output",
+            Self::Result(..) => "result",
         }
     }
 }
@@ -78,10 +87,9 @@ pub(crate) fn answer(
         Call::Heartbeat(id) => heartbeat(id, body, &mut agents, now),
         Call::Status(id) => status(id, body, &mut agents, now),
         Call::Events(id) => events(id, &body, &mut agents, now),
-        // None can be given yet. A `wait` is a permission to answer late, not a duty.
-        Call::Commands(id) => {
-            known(id, &mut agents, now).map(|_| Response::json(200, &json!({"commands": []})))
-        }
+        Call::Commands(id) => commands(id, request, &mut agents, now),
+        Call::Output(id, command) => output((id, command), &body, &mut agents, now),
+        Call::Result(id, command) => result((id, command), body, &mut agents, now),
     };
     outcome.unwrap_or_else(|refusal| refusal)
 }
@@ -139,6 +147,84 @@ fn events(id: &str, body: &Value, agents: &mut Agents, now: &str) -> Result<Resp
     };
     let position = agent.take_events(events, to);
     Ok(Response::json(200, &json!({"acknowledged": position})))
+}
+
+fn commands(
+    id: &str,
+    request: &Request,
+    agents: &mut Agents,
+    now: &str,
+) -> Result<Response, Response> {
+    let commands = &mut known(id, agents, now)?.commands;
+    let after = request.parameter("after").map_or(Ok(0), str::parse);
+    let after = after.map_err(|_| Response::problem(422, "after is no number"))?;
+    // An agent reads so much of an answer; the rest is for the next one.
+    let mut room = ANSWER;
+    let fits = |wire: &&&Value| {
+        let size = wire.to_string().len();
+        let first = room == ANSWER;
+        room = room.saturating_sub(size);
+        first || room > 0
+    };
+    let open = commands.open(after);
+    let given: Vec<&Value> = open.iter().take_while(fits).copied().collect();
+    let response = Response::json(200, &json!({"commands": given}));
+    commands.handed_out(after);
+    Ok(response)
+}
+
+fn output(
+    (id, command): (&str, &str),
+    body: &Value,
+    agents: &mut Agents,
+    now: &str,
+) -> Result<Response, Response> {
+    let agent = known(id, agents, now)?;
+    let chunks = body["chunks"].as_array();
+    let chunks = chunks.ok_or_else(|| Response::problem(422, "/chunks is missing"))?;
+    let is_known = agent.commands.output(&decoded(command), chunks);
+    taken(is_known, agents)
+}
+
+fn result(
+    (id, command): (&str, &str),
+    body: Value,
+    agents: &mut Agents,
+    now: &str,
+) -> Result<Response, Response> {
+    let agent = known(id, agents, now)?;
+    require(&body, &["/timestamp", "/metadata/outcome"])?;
+    if !body["success"].is_boolean() || !body["truncated"].is_boolean() {
+        return Err(Response::problem(422, "/success or /truncated is missing"));
+    }
+    let is_known = agent.commands.result(&decoded(command), body);
+    taken(is_known, agents)
+}
+
+/// What came for a command is kept, unless there is no such command.
+fn taken(is_known: bool, agents: &Agents) -> Result<Response, Response> {
+    if !is_known {
+        return Err(Response::problem(410, "there is no such command"));
+    }
+    agents.save();
+    Ok(Response::empty(204))
+}
+
+/// A segment of a path without percent-encoding.
+fn decoded(segment: &str) -> String {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let code = part.get(..2).map(|code| u8::from_str_radix(code, 16));
+        match code {
+            Some(Ok(byte)) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            _ => bytes.extend_from_slice(part.as_bytes()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The agent, just seen; or the refusal that makes it register again.

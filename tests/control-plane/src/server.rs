@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use rustls::{ServerConnection, StreamOwned};
+use serde_json::Value;
 
 use crate::Options;
 use crate::agents::Agents;
@@ -30,6 +31,8 @@ const LONGEST_POLL: u64 = 60;
 pub(crate) struct Plane {
     token: String,
     agents: Mutex<Agents>,
+    /// Something came for an agent that may be waiting for it.
+    queued: Condvar,
     faults: Mutex<Faults>,
     pub(crate) transcript: Transcript,
     certificates: Option<Certificates>,
@@ -55,6 +58,7 @@ impl Plane {
         Ok(Self {
             token: options.token.clone(),
             agents: Mutex::new(Agents::load(options.file.clone())?),
+            queued: Condvar::new(),
             faults: Mutex::default(),
             transcript: Transcript::default(),
             certificates: options.tls.as_deref().map(open).transpose()?,
@@ -68,6 +72,29 @@ impl Plane {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a command for an agent; the command as it goes over the wire.
+    pub(crate) fn queue(&self, agent: &str, command: &Value) -> Result<Value, String> {
+        let mut agents = self.agents();
+        let known = agents
+            .get_mut(agent)
+            .ok_or_else(|| format!("there is no agent {agent}"))?;
+        let wire = known.commands.queue(command)?;
+        agents.save();
+        self.queued.notify_all();
+        Ok(wire)
+    }
+
+    /// Waits until there is something to do for the agent.
+    fn await_command(&self, agent: &str, after: u64, limit: Duration) {
+        let agents = self.agents();
+        let idle = |agents: &mut Agents| {
+            let agent = agents.get_mut(agent);
+            let idle = agent.is_some_and(|agent| agent.commands.open(after).is_empty());
+            idle && !self.transcript.ended()
+        };
+        drop(self.queued.wait_timeout_while(agents, limit, idle));
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<SocketAddr, TcpStream>> {
@@ -146,6 +173,10 @@ impl Plane {
                 (Answer::Whole(response), Some("answer"))
             }
             Kind::Drop => (Answer::Dropped, Some("drop")),
+            Kind::Lose => {
+                self.regular(call, request);
+                (Answer::Dropped, Some("lose"))
+            }
             Kind::Reset => (Answer::Reset, Some("reset")),
             Kind::Garbage => (Answer::Garbage, Some("garbage")),
         };
@@ -164,9 +195,11 @@ impl Plane {
         let Some(call) = call else {
             return Response::problem(404, "there is no such call, or not with this method");
         };
-        if let (Call::Commands(_), Some(wait)) = (call, request.parameter("wait")) {
-            let seconds = wait.parse().unwrap_or(0).min(LONGEST_POLL);
-            self.transcript.pause(Duration::from_secs(seconds));
+        if let Call::Commands(id) = call {
+            let number = |name| request.parameter(name)?.parse().ok();
+            let seconds = number("wait").unwrap_or(0).min(LONGEST_POLL);
+            let after = number("after").unwrap_or(0);
+            self.await_command(id, after, Duration::from_secs(seconds));
         }
         protocol::answer(call, request, self.agents(), &now())
     }
@@ -218,6 +251,9 @@ impl Server {
 
     pub(crate) fn stop(&mut self) {
         self.plane.transcript.end();
+        // Whoever is about to wait holds the lock, and would miss the call otherwise.
+        drop(self.plane.agents());
+        self.plane.queued.notify_all();
         // Wakes the accepting thread, which then cuts the connections and joins theirs.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         if let Some(thread) = self.thread.take() {

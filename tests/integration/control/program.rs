@@ -113,3 +113,49 @@ fn stopping_frees_the_port_and_ends_those_who_wait() {
     let _ = waiting.read_to_string(&mut rest);
     assert!(TcpStream::connect(address).is_err());
 }
+
+#[test]
+fn an_operator_queues_commands_and_sees_what_comes_of_them() {
+    let plane = plane();
+    let client = client(&options(plane.url()));
+    let id = client.register(&registration()).unwrap().agent_id.unwrap();
+    let path = format!("/agents/{id}/commands");
+    let (status, queued) = ask(&plane, "POST", &path, r#"{"type": "ping"}"#);
+    assert_eq!(status, 201, "{queued}");
+    assert!(ask(&plane, "GET", "/", "").1.contains("ping: waits"));
+    assert_eq!(ask(&plane, "POST", &path, "{}").0, 422);
+    assert_eq!(ask(&plane, "GET", "/agents/nobody/commands", "").0, 404);
+
+    let given = client.commands(&id, 0, Duration::from_secs(20)).unwrap();
+    assert_eq!(given[0]["id"], "command-1");
+    assert!(ask(&plane, "GET", "/", "").1.contains("ping: runs"));
+    // What the agent has in hand it is not given again; what comes ends its wait.
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| client.commands(&id, 1, Duration::from_secs(20)));
+        plane.queue(&id, &json!({"type": "status"})).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap()[0]["position"], 2);
+    });
+    let chunk = json!({"seq": 0, "stream": "stdout", "data": "pong\n"});
+    let output = json!({"chunks": [chunk]});
+    client.output(&id, "command-1", &output).unwrap();
+    let result = json!({
+        "success": true, "output": "pong\n", "exit_code": 0, "truncated": false,
+        "metadata": {"outcome": "completed"}, "timestamp": "2026-11-24T09:30:01Z",
+    });
+    // The answer is lost, and the same comes again.
+    plane
+        .fault(&json!({"call": "result", "lose": true, "count": 1}))
+        .unwrap();
+    assert!(client.result(&id, "command-1", &result).is_err());
+    client.result(&id, "command-1", &result).unwrap();
+    let seen = &plane.commands(&id)[0];
+    assert_eq!((&seen["results"], &seen["result"]), (&json!(2), &result));
+    assert_eq!(seen["chunks"], json!([chunk]));
+    let (_, text) = ask(&plane, "GET", "/", "");
+    assert!(
+        text.contains("ping: completed, exit code 0, 1 chunks  pong"),
+        "{text}"
+    );
+    let open = client.commands(&id, 0, Duration::ZERO).unwrap();
+    assert_eq!(open.len(), 1);
+}

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use control_plane::Handle;
 use pipeops_agent::control::{Client, Error, Verdict, proto};
@@ -19,7 +20,7 @@ fn all() -> Vec<(String, Value)> {
         .map(|name| (name.clone(), transcript(&name)))
         .collect();
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    assert!(all.len() >= 18);
+    assert!(all.len() >= 24);
     all
 }
 
@@ -55,6 +56,7 @@ fn the_agent_sends_the_requests_and_understands_the_responses() {
                     let seconds = |value: &Value| value["intervals"][interval].as_f64();
                     assert_eq!(seconds(&heard), seconds(body), "{name}");
                 }
+                assert_eq!(heard["commands"], body["commands"], "{name}");
                 assert_eq!(heard["token"], !body["token"].is_null(), "{name}");
             }
             Err(error) => {
@@ -75,6 +77,10 @@ fn the_reference_control_plane_gives_the_responses() {
             let earlier = transcript(earlier.as_str().unwrap());
             let (status, _, _) = exchange(&plane, &earlier);
             assert_eq!(status, 201, "{name}");
+        }
+        for command in golden["queued"].as_array().into_iter().flatten() {
+            let id = plane.agents()[0]["id"].as_str().unwrap().to_owned();
+            plane.queue(&id, command).unwrap();
         }
         for (given, give) in [
             (&golden["settings"], Handle::settings as fn(&_, &_) -> _),
@@ -111,7 +117,11 @@ fn as_fault(response: &Value) -> Value {
 fn send(client: &Client, golden: &Value) -> Result<Value, Error> {
     let text = golden["request"]["body"].to_string();
     let path = golden["request"]["path"].as_str().unwrap();
-    let id = path.split('/').nth(4).unwrap_or_default();
+    let segment = |at| path.split('/').nth(at).unwrap_or_default();
+    let id = segment(4);
+    let command = segment(6).replace("%2F", "/");
+    let value = || serde_json::from_str::<Value>(&text).unwrap();
+    let silent = |()| json!({"token": false});
     match golden["call"].as_str().unwrap() {
         "register" => client
             .register(&serde_json::from_str(&text).unwrap())
@@ -129,6 +139,11 @@ fn send(client: &Client, golden: &Value) -> Result<Value, Error> {
             .status(id, &serde_json::from_str(&text).unwrap())
             .map(answer),
         "health" => client.ping().map(|_| json!({"token": false})),
+        "commands" => client
+            .commands(id, 0, Duration::ZERO)
+            .map(|heard| json!({"commands": heard, "token": false})),
+        "output" => client.output(id, &command, &value()).map(silent),
+        "result" => client.result(id, &command, &value()).map(silent),
         other => panic!("the agent does not know {other}"),
     }
 }
@@ -143,10 +158,11 @@ fn intervals(wanted: Option<proto::WantedIntervals>) -> Value {
 }
 
 fn verdict(status: u64) -> Verdict {
-    let seconds = std::time::Duration::from_secs;
+    let seconds = Duration::from_secs;
     match status {
         401 | 403 => Verdict::SlowLane,
         404 => Verdict::Unknown,
+        410 => Verdict::GiveUp,
         429 => Verdict::Retry {
             after: Some(seconds(7)),
         },

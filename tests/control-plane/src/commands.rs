@@ -1,0 +1,249 @@
+//! The commands of one agent: what it shall do, what came of it.
+//!
+//! A command stays in the answers until its result has arrived. Chunks are put in
+//! order, and of several results the first counts.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+/// Commands kept for each agent; the oldest that have a result are dropped.
+const KEPT: usize = 20_000;
+/// Until a command expires that does not say when.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    all: Vec<Command>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Command {
+    /// As it goes over the wire.
+    wire: Value,
+    position: u64,
+    handed_out: u64,
+    chunks: Vec<Value>,
+    result: Value,
+    /// How many results came; one is right.
+    results: u64,
+    /// An agent that was busy asked for this pause.
+    not_before: Option<SystemTime>,
+}
+
+impl Commands {
+    /// Takes in what an operator asks for; the command as it goes over the wire.
+    pub(crate) fn queue(&mut self, asked: &Value) -> Result<Value, String> {
+        let fields = asked.as_object().ok_or("a command is a JSON object")?;
+        let position = self.last + 1;
+        let moment = |at: SystemTime| humantime::format_rfc3339_seconds(at).to_string();
+        let now = SystemTime::now();
+        let mut wire = json!({
+            "id": format!("command-{position}"),
+            "position": position,
+            "payload": {},
+            "created_at": moment(now),
+            "expires_at": moment(now + LIFETIME),
+        });
+        for (name, value) in fields {
+            wire[name] = value.clone();
+        }
+        if !wire["type"].is_string() || !wire["id"].is_string() {
+            return Err("a command has a type, and its id is a text".to_owned());
+        }
+        if self.all.iter().any(|known| known.wire["id"] == wire["id"]) {
+            return Err(format!("there is a command {} already", wire["id"]));
+        }
+        self.last = position;
+        self.all.push(Command::new(wire.clone(), position));
+        self.forget_oldest();
+        Ok(wire)
+    }
+
+    /// Those without a result after a position, as far as they may be handed out now.
+    pub(crate) fn open(&self, after: u64) -> Vec<&Value> {
+        let open = |command: &&Command| command.position > after && command.is_due();
+        self.all
+            .iter()
+            .filter(open)
+            .map(|command| &command.wire)
+            .collect()
+    }
+
+    /// Notes that [`Commands::open`] was sent.
+    pub(crate) fn handed_out(&mut self, after: u64) {
+        for command in &mut self.all {
+            if command.position > after && command.is_due() {
+                command.handed_out += 1;
+            }
+        }
+    }
+
+    /// Appends chunks; false when there is no such command.
+    pub(crate) fn output(&mut self, id: &str, chunks: &[Value]) -> bool {
+        let Some(command) = self.find(id) else {
+            return false;
+        };
+        for chunk in chunks {
+            let seq = chunk["seq"].as_u64();
+            if seq == Some(0) {
+                command.chunks.clear();
+            }
+            let last = command.chunks.last().and_then(|last| last["seq"].as_u64());
+            if seq > last {
+                command.chunks.push(chunk.clone());
+            }
+        }
+        true
+    }
+
+    /// Takes a result in; false when there is no such command.
+    pub(crate) fn result(&mut self, id: &str, result: Value) -> bool {
+        let Some(command) = self.find(id) else {
+            return false;
+        };
+        if let Some(seconds) = result["retry_after"].as_u64() {
+            command.not_before = Some(SystemTime::now() + Duration::from_secs(seconds));
+            return true;
+        }
+        command.results += 1;
+        if command.result.is_null() {
+            command.result = result;
+        }
+        true
+    }
+
+    pub(crate) fn list(&self) -> Vec<Value> {
+        let details = |command: &Command| {
+            json!({
+                "command": command.wire,
+                "handed_out": command.handed_out,
+                "chunks": command.chunks,
+                "result": command.result,
+                "results": command.results,
+            })
+        };
+        self.all.iter().map(details).collect()
+    }
+
+    /// As [`Commands::list`] made it.
+    pub(crate) fn restore(saved: &Value) -> Self {
+        let command = |saved: &Value| {
+            let position = saved["command"]["position"].as_u64()?;
+            Some(Command {
+                handed_out: saved["handed_out"].as_u64()?,
+                chunks: saved["chunks"].as_array()?.clone(),
+                result: saved["result"].clone(),
+                results: saved["results"].as_u64()?,
+                ..Command::new(saved["command"].clone(), position)
+            })
+        };
+        let saved = saved.as_array().into_iter().flatten();
+        let all: Vec<Command> = saved.filter_map(command).collect();
+        let last = all.last().map_or(0, |command| command.position);
+        Self { all, last }
+    }
+
+    fn find(&mut self, id: &str) -> Option<&mut Command> {
+        self.all
+            .iter_mut()
+            .find(|command| command.wire["id"] == *id)
+    }
+
+    fn forget_oldest(&mut self) {
+        let is_old = |command: &Command| !command.result.is_null();
+        if self.all.len() > KEPT
+            && let Some(oldest) = self.all.iter().position(is_old)
+        {
+            self.all.remove(oldest);
+        }
+    }
+}
+
+impl Command {
+    fn new(wire: Value, position: u64) -> Self {
+        Self {
+            wire,
+            position,
+            handed_out: 0,
+            chunks: Vec::new(),
+            result: Value::Null,
+            results: 0,
+            not_before: None,
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let waits = self
+            .not_before
+            .is_some_and(|moment| SystemTime::now() < moment);
+        self.result.is_null() && !waits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(types: &[&str]) -> Commands {
+        let mut commands = Commands::default();
+        for kind in types {
+            commands.queue(&json!({"type": kind})).unwrap();
+        }
+        commands
+    }
+
+    fn ids(commands: &Commands, after: u64) -> Vec<&str> {
+        let open = commands.open(after);
+        open.iter().filter_map(|one| one["id"].as_str()).collect()
+    }
+
+    #[test]
+    fn commands_are_open_until_their_result_is_here() {
+        let mut commands = with(&["ping", "status", "ping"]);
+        assert_eq!(ids(&commands, 0), ["command-1", "command-2", "command-3"]);
+        assert_eq!(ids(&commands, 2), ["command-3"]);
+        assert!(commands.result("command-2", json!({"success": true})));
+        assert!(commands.result("command-2", json!({"success": false})));
+        assert!(commands.result("command-3", json!({"retry_after": 60})));
+        assert!(!commands.result("command-4", json!({})));
+        assert_eq!(ids(&commands, 0), ["command-1"]);
+        let list = commands.list();
+        assert_eq!(list[1]["result"]["success"], true);
+        assert_eq!(
+            (&list[1]["results"], &list[2]["results"]),
+            (&2.into(), &0.into())
+        );
+        assert_eq!(Commands::restore(&list.clone().into()).list(), list);
+    }
+
+    #[test]
+    fn chunks_are_in_order_once_and_zero_begins_anew() {
+        let mut commands = with(&["logs"]);
+        let chunk = |seq: u64| json!({"seq": seq});
+        let mut send = |seqs: &[u64]| {
+            let chunks: Vec<Value> = seqs.iter().copied().map(chunk).collect();
+            assert!(commands.output("command-1", &chunks));
+            commands.list()[0]["chunks"].as_array().unwrap().len()
+        };
+        assert_eq!(send(&[0, 1]), 2);
+        assert_eq!(send(&[1, 2]), 3);
+        assert_eq!(send(&[0]), 1);
+        assert!(!commands.output("other", &[]));
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused() {
+        let mut commands = with(&["ping"]);
+        for asked in [
+            json!([]),
+            json!({}),
+            json!({"type": 7}),
+            json!({"type": "ping", "id": 7}),
+            json!({"type": "ping", "id": "command-1"}),
+        ] {
+            assert!(commands.queue(&asked).is_err(), "{asked}");
+        }
+    }
+}
