@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::Agent;
-use ureq::http::{HeaderMap, Request, Response, header};
+use ureq::http::{HeaderMap, Request, header};
 use ureq::unversioned::transport::DefaultConnector;
 
 use super::address::Address;
+use super::answer::{Raw, judge, text};
 use super::error::{Cause, Failure, Peer};
 use super::proto::{Answer, Commands, Heartbeat, Registered, Registration, Status};
 use super::proxy::Proxy;
@@ -274,26 +275,6 @@ impl Way {
     }
 }
 
-/// A success, not decoded yet.
-struct Raw {
-    content_type: String,
-    body: Vec<u8>,
-}
-
-impl Raw {
-    /// An empty body is a plain acknowledgement; anything else must be as promised,
-    /// since a captive portal says 200 too.
-    fn decode<T: DeserializeOwned + Default>(self) -> Result<T, Cause> {
-        if self.body.trim_ascii().is_empty() {
-            return Ok(T::default());
-        }
-        serde_json::from_slice(&self.body).map_err(|source| Cause::Decode {
-            content_type: self.content_type,
-            source,
-        })
-    }
-}
-
 /// Any JSON object.
 #[derive(Default, Deserialize)]
 struct Pong {}
@@ -319,74 +300,6 @@ fn agent(way: &Way, timeout: Duration) -> Agent {
         .max_idle_age(IDLE)
         .build();
     Agent::with_parts(config, DefaultConnector::default(), Names::default())
-}
-
-/// Reads the answer: a success with its body, or why it is none.
-fn judge(response: Response<ureq::Body>, limit: u64) -> Result<Raw, Cause> {
-    let (head, body) = response.into_parts();
-    let status = head.status.as_u16();
-    if head.status.is_redirection() {
-        let location = text(&head.headers, header::LOCATION).unwrap_or("nowhere");
-        let location = location.split(['?', '#']).next().unwrap_or_default();
-        return Err(Cause::Redirect {
-            status,
-            location: one_line(location),
-        });
-    }
-    let body = body.into_with_config().limit(limit).read_to_vec();
-    if !head.status.is_success() {
-        let retry_after = text(&head.headers, header::RETRY_AFTER)
-            .and_then(|text| date::retry_after(text, SystemTime::now()));
-        return Err(Cause::Status {
-            status,
-            // A refusal is one whether or not its words arrive.
-            message: message(&body.unwrap_or_default()),
-            retry_after,
-        });
-    }
-    match body {
-        Ok(body) => Ok(Raw {
-            content_type: one_line(text(&head.headers, header::CONTENT_TYPE).unwrap_or("no type")),
-            body,
-        }),
-        Err(ureq::Error::BodyExceedsLimit(limit)) => Err(Cause::TooLarge { limit }),
-        Err(error) => Err(Cause::Transport(error)),
-    }
-}
-
-/// What a refusal says: problem details (RFC 9457), the usual fields, or plain text.
-fn message(body: &[u8]) -> String {
-    #[derive(Default, Deserialize)]
-    struct Words {
-        detail: Option<String>,
-        message: Option<String>,
-        error: Option<String>,
-        title: Option<String>,
-    }
-    if let Ok(words) = serde_json::from_slice::<Words>(body) {
-        let first = words
-            .detail
-            .or(words.message)
-            .or(words.error)
-            .or(words.title);
-        return one_line(&first.unwrap_or_default());
-    }
-    let text = String::from_utf8_lossy(body);
-    if text.trim_start().starts_with('<') {
-        return "an HTML page".to_owned();
-    }
-    one_line(&text)
-}
-
-/// Foreign text that is fit for a log line.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = text.trim().chars().map(printable).take(LONGEST).collect();
-    if text.trim().chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 /// The path of a call about one agent.
@@ -417,10 +330,6 @@ fn push_segment(path: &mut String, id: &str) {
     path.push('/');
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
 /// Since 1970, negative before.
 fn seconds(moment: SystemTime) -> i64 {
     let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
@@ -441,24 +350,5 @@ mod tests {
             path,
             "/api/v1/agents/a-1%2F%2E%2E%2Fb%3Fc%20d%2E%C3%A9/status"
         );
-    }
-
-    #[test]
-    fn the_words_of_a_refusal_are_found_and_tamed() {
-        let long = "x".repeat(500);
-        for (body, words) in [
-            (
-                r#"{"title":"Gone","detail":"no such agent"}"#,
-                "no such agent",
-            ),
-            (r#"{"error":"nope"}"#, "nope"),
-            (r#"{"code":7}"#, ""),
-            ("a\nb\u{1b}[31m", "a b [31m"),
-            ("<html><body>502</body></html>", "an HTML page"),
-            ("", ""),
-            (long.as_str(), &format!("{}…", &long[..200])),
-        ] {
-            assert_eq!(message(body.as_bytes()), words);
-        }
     }
 }

@@ -7,6 +7,7 @@
 //! `docs/control-plane-api.yaml`.
 
 mod address;
+mod answer;
 mod client;
 mod date;
 pub mod diagnose;
