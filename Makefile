@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PREFIX ?= /usr/local
 
 .PHONY: all build build-all test lint fmt coverage bench demo dev install clean \
-	docker-build docker-run cluster-up cluster-down help
+	docker-build docker-run docker-dev cluster-up cluster-down help
 
 all: lint test build ## lint, test and build
 
@@ -52,6 +52,9 @@ docker-build: ## image pipeops/agent:latest; bin/image.tar where no Docker runs
 
 docker-run: ## run that image on port 8080 (ARGS are the agent's)
 	@build/docker.sh run $(ARGS)
+
+docker-dev: ## make dev in a container
+	@build/docker.sh dev $(ARGS)
 
 clean: ## remove build output (caches in ~/.cache/pipeops-agent stay)
 	rm -rf bin coverage target

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds or runs the image; where no Docker daemon answers, build makes an archive instead.
-# usage: docker.sh build | run [agent arguments]
+# usage: docker.sh build | run [agent arguments] | dev [agent arguments]
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -12,10 +12,16 @@ main() {
 	build) build ;;
 	run)
 		shift
-		docker_answers || die "no Docker daemon answers: see https://docs.docker.com/engine/install/, start it, or join its group"
+		need_docker
 		exec docker run --rm --init=false --publish 8080:8080 $image:latest "$@"
 		;;
-	*) die "usage: docker.sh build | run [agent arguments]" ;;
+	dev)
+		shift
+		need_docker
+		docker build --tag $image:dev --file build/Dockerfile.dev .
+		exec docker run --rm --publish 8080:8080 --volume "$root:/src" $image:dev "$@"
+		;;
+	*) die "usage: docker.sh build | run [agent arguments] | dev [agent arguments]" ;;
 	esac
 }
 
@@ -29,6 +35,10 @@ build() {
 	build/build.sh amd64 arm64
 	build/image.sh
 	say "import bin/image.tar with: ctr -n k8s.io images import, k3s ctr images import, or skopeo copy oci-archive:bin/image.tar"
+}
+
+need_docker() {
+	docker_answers || die "no Docker daemon answers: see https://docs.docker.com/engine/install/, start it, or join its group"
 }
 
 docker_answers() { docker info >/dev/null 2>&1; }

@@ -35,7 +35,7 @@ revision() { git rev-parse HEAD 2>/dev/null || echo unknown; }
 epoch() { echo "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}"; }
 created() { date -u -d "@$(epoch)" +%Y-%m-%dT%H:%M:%SZ; }
 
-# The project's files of one sort, new ones included: shell, yaml, markdown or openapi.
+# The project's files of one sort, new ones included: shell, yaml, markdown, openapi or docker.
 files() {
 	case $1 in
 	shell) tracked | while read -r file; do
@@ -44,6 +44,7 @@ files() {
 	yaml) tracked | grep -E '\.ya?ml$|^\.yamllint$' || : ;;
 	markdown) tracked | grep '\.md$' || : ;;
 	openapi) tracked | grep '^docs/.*\.yaml$' | xargs -r grep -l '^openapi:' || : ;;
+	docker) tracked | grep '^build/Dockerfile' || : ;;
 	*) die "unknown sort: $1" ;;
 	esac
 }

@@ -20,6 +20,7 @@ main() {
 	step shellcheck each shell shellcheck
 	step shfmt each shell shfmt -i 0 -d
 	step "embed (copies inside scripts/)" build/embed.sh --check
+	step hadolint each docker hadolint
 	step yamllint each yaml yamllint --strict
 	step "sbom (CycloneDX, SPDX)" bill_of_materials
 	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet

@@ -11,7 +11,10 @@ main() {
 	for part in "$@"; do
 		case $part in
 		rust) rust ;;
-		cross) python build/cross.txt ;;
+		cross)
+			python build/cross.txt
+			emulator
+			;;
 		python) command_or_package python3 python3 ;;
 		lint-python) python build/lint.txt ;;
 		lint)
@@ -70,6 +73,13 @@ python() { # PINS
 	}
 	"$home/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$1"
 	touch "$home/complete"
+}
+
+# Runs what is built for the other architecture; where it cannot be had, that is only built.
+emulator() {
+	other=aarch64
+	[ "$(machine)" = amd64 ] || other=x86_64
+	command -v "qemu-$other-static" >/dev/null || (package qemu-user-static) || say "going on without an emulator"
 }
 
 # Unoptimised: these run for a second, and build in half the time.

@@ -4,6 +4,7 @@
 
 mod check;
 mod connects;
+mod emulated;
 mod lifecycle;
 mod outages;
 mod probe;

@@ -171,10 +171,11 @@ fn assert_config(config: &Value, architecture: &str) {
     assert_eq!(label("title"), Some("pipeops-agent"));
     assert_eq!(label("description"), Some(env!("CARGO_PKG_DESCRIPTION")));
     assert_eq!(label("licenses"), Some("Apache-2.0"));
+    assert!(label("source").unwrap().starts_with("https://"));
     assert_eq!(label("version"), Some(env!("CARGO_PKG_VERSION")));
     assert_eq!(label("created"), config["created"].as_str());
     assert!(!label("revision").unwrap().is_empty());
-    assert_eq!(labels.as_object().unwrap().len(), 6, "{labels}");
+    assert_eq!(labels.as_object().unwrap().len(), 7, "{labels}");
 }
 
 /// It holds the binary, which only root may write, and nothing else.

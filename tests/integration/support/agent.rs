@@ -143,7 +143,11 @@ impl Drop for Agent {
 
 /// The agent with an empty environment, a free port and the API token of tests.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(program());
+    prepared(Command::new(program()))
+}
+
+/// The same for an agent that is started in another way.
+pub(crate) fn prepared(mut command: Command) -> Command {
     command
         .env_clear()
         .env("PIPEOPS_LISTEN", "127.0.0.1:0")
