@@ -50,10 +50,7 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")")
-	cat >"$2.new"
-	chmod "$1" "$2.new"
-	mv "$2.new" "$2"
+	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
 }
 
 # A private folder for everything temporary; it never outlives the script.
@@ -74,6 +71,7 @@ cleanup() {
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
+	[ -z "${resume:-}" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -129,6 +127,16 @@ find_kubectl() {
 	else
 		return 1
 	fi
+}
+
+# Until COMMAND succeeds, at most so many seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "${patience:-$TIMEOUT}" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
 }
 # <<< scripts/lib/common.sh
 
@@ -274,15 +282,6 @@ control_plane() {
 	else
 		report failed control-plane "not reachable; next: $kubectl -n $NAMESPACE logs $pod" 4
 	fi
-}
-
-wait_for() { # COMMAND...
-	tries=0
-	until "$@" 2>/dev/null; do
-		[ "$tries" -lt "$TIMEOUT" ] || return 1
-		sleep 1
-		tries=$((tries + 1))
-	done
 }
 
 rights() {

@@ -71,10 +71,7 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")")
-	cat >"$2.new"
-	chmod "$1" "$2.new"
-	mv "$2.new" "$2"
+	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
 }
 
 # A private folder for everything temporary; it never outlives the script.
@@ -95,6 +92,7 @@ cleanup() {
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
+	[ -z "${resume:-}" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -151,7 +149,76 @@ find_kubectl() {
 		return 1
 	fi
 }
+
+# Until COMMAND succeeds, at most so many seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "${patience:-$TIMEOUT}" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
+}
 # <<< scripts/lib/common.sh
+
+# >>> scripts/lib/files.sh
+# Copied into each script that takes files from elsewhere by build/embed.sh.
+fetch() { # URL FILE
+	if command -v curl >/dev/null; then
+		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
+	elif command -v wget >/dev/null; then
+		wget -q -T 60 -O "$2" "$1"
+	else
+		die 1 "neither curl nor wget is here" "install curl and run the same line again"
+	fi
+}
+
+checksum() { # FILE
+	if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1
+}
+
+# Fails closed: a file that SHA256SUMS does not name is not taken.
+summed() { # FILE NAME SUMS
+	sum=$(awk -v name="$2" '{ file = $2; sub(/^[*]/, "", file); sub(/^[.]\//, "", file); if (file == name) print $1 }' "$3")
+	[ -n "$sum" ] && [ "$(checksum "$1")" = "$sum" ]
+}
+
+# A file, held against the SHA256SUMS that lies beside it.
+download() { # FOLDER-URL NAME TARGET
+	case $1 in
+	https://?*) ;;
+	*) die 1 "not a safe address: $1" "use https or a file" ;;
+	esac
+	for part in SHA256SUMS "$2"; do
+		fetch "$1/$part" "$work/$part" ||
+			die 4 "cannot download $1/$part" "check the address and the network and run the same line again; or carry the file"
+	done
+	summed "$work/$2" "$2" "$work/SHA256SUMS" ||
+		die 4 "$1/$2 is not what SHA256SUMS says" "run the same line again; if it stays so, do not trust that address"
+	mv "$work/$2" "$3"
+}
+
+# Every file that is in a folder.
+check_folder() { # FOLDER
+	[ -f "$1/SHA256SUMS" ] || die 1 "$1 has no SHA256SUMS" "carry the folder again"
+	(cd "$1" && find . -type f ! -path ./SHA256SUMS) >"$work/files"
+	while IFS= read -r file; do
+		file=${file#./}
+		summed "$1/$file" "$file" "$1/SHA256SUMS" && continue
+		[ -n "$sum" ] || die 1 "SHA256SUMS does not name $file" "remove that file, or make the folder again"
+		die 1 "$file of $1 differs from SHA256SUMS" "carry the folder again"
+	done <"$work/files"
+}
+
+# Every file that should be in a folder too.
+check_whole_folder() { # FOLDER
+	check_folder "$1"
+	sed 's/^[^ ]* [ *]//' "$1/SHA256SUMS" >"$work/files"
+	while IFS= read -r file; do
+		[ -f "$1/$file" ] || die 1 "$1 has no $file" "carry the folder again"
+	done <"$work/files"
+}
+# <<< scripts/lib/files.sh
 
 # >>> scripts/lib/k3s.sh
 # Copied into each script that installs k3s by build/embed.sh.
@@ -201,17 +268,11 @@ check_k3s_values() {
 check_airgap() {
 	[ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder of the air-gap bundle to --airgap"
 	AIRGAP=$(cd "$AIRGAP" && pwd)
-	for needed in SHA256SUMS k3s k3s-install.sh; do
+	check_whole_folder "$AIRGAP"
+	for needed in k3s k3s-install.sh; do
 		[ -n "$EXISTING_CLUSTER" ] || [ -f "$AIRGAP/$needed" ] ||
-			die 1 "$AIRGAP has no $needed" "carry the folder again: k3s, k3s-install.sh, image archives, agent.yaml, SHA256SUMS"
+			die 1 "$AIRGAP has no $needed" "put k3s and its installer as k3s-install.sh there: sha256sum k3s k3s-install.sh >>SHA256SUMS"
 	done
-	for file in "$AIRGAP"/*; do
-		name=${file##*/}
-		[ -n "$EXISTING_CLUSTER" ] || [ "$name" = SHA256SUMS ] || grep -q "[ *]$name\$" "$AIRGAP/SHA256SUMS" ||
-			die 1 "SHA256SUMS does not name $name" "remove that file, or make the folder again"
-	done
-	[ -n "$EXISTING_CLUSTER" ] || (cd "$AIRGAP" && sha256sum -c SHA256SUMS >/dev/null 2>&1) ||
-		die 1 "a file of $AIRGAP differs from SHA256SUMS" "carry the folder again"
 }
 
 # All findings at once; nothing was changed yet.
@@ -248,16 +309,6 @@ listens() { # PORT
 	hex=$(printf ':%04X' "$1")
 	cat "$proc/net/tcp" "$proc/net/tcp6" 2>/dev/null |
 		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
-}
-
-fetch() { # URL FILE
-	if command -v curl >/dev/null; then
-		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
-	elif command -v wget >/dev/null; then
-		wget -q -T 60 -O "$2" "$1"
-	else
-		die 3 "neither curl nor wget is here" "install curl and run the same line again"
-	fi
 }
 
 # What there is stays, unless another version is asked for or an earlier run was interrupted.
@@ -320,17 +371,132 @@ keep_join_token() { # FILE
 	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
 	export K3S_TOKEN_FILE K3S_URL
 }
+# <<< scripts/lib/k3s.sh
 
-# Until COMMAND succeeds, at most TIMEOUT seconds.
-wait_for() { # COMMAND...
-	waited=0
-	until "$@" >/dev/null 2>&1; do
-		[ "$waited" -lt "$TIMEOUT" ] || return 1
-		sleep 2
-		waited=$((waited + 2))
+# >>> scripts/lib/values.sh
+# Copied into each script that takes settings by build/embed.sh: every value, before the first write.
+name() { # WHAT VALUE
+	case $2 in
+	[!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) die 1 "not a $1: $2" "letters, digits, '-', '_' and '.', at most 63, first a letter or digit" ;;
+	esac
+	[ ${#2} -le 63 ] || die 1 "the $1 is longer than 63" "choose a shorter one"
+}
+
+# What goes into YAML between quotes.
+plain() { # WHAT VALUE
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
+		die 1 "the $1 has characters that it cannot have" "check the value: $2"
+}
+
+number() { # WHAT VALUE MOST
+	case $2 in
+	*[!0-9]* | '' | 0* | ??????*) die 1 "not a $1: $2" "a number from 1 to $3" ;;
+	esac
+	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
+}
+# <<< scripts/lib/values.sh
+
+# >>> scripts/lib/agent.sh
+# Copied into the scripts that apply the agent's manifest by build/embed.sh.
+
+ours=app.kubernetes.io/name=pipeops-agent,app.kubernetes.io/part-of=pipeops
+
+# A manifest that is given by name.
+take_manifest() { # FILE|URL TARGET
+	case $1 in
+	https://*/?*) download "${1%/*}" "${1##*/}" "$2" ;;
+	*://*) die 1 "a manifest from $1 could be anyone's" "use https or a file" ;;
+	*) cat "$1" >"$2" || die 1 "cannot read $1" "check the path of --manifest" ;;
+	esac
+}
+
+check_manifest() { # FILE
+	namespace=$(awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind == "Namespace" && /^  name:/ { print $2; exit }' "$1")
+	[ -n "$namespace" ] || die 1 "the manifest has no Namespace" "give the agent's manifest to --manifest"
+	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
+}
+
+# What was applied, an object a line; Secrets are not among it.
+applied() { # NAMESPACE
+	for scope in "namespace,serviceaccount,configmap,service,deployment,networkpolicy,poddisruptionbudget -n $1" \
+		"priorityclass,clusterrole,clusterrolebinding,role,rolebinding -A"; do
+		# shellcheck disable=SC2086 # two or three words
+		kube get $scope -l "$ours" \
+			-o 'jsonpath={range .items[*]}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}{"\n"}{end}' || return 1
 	done
 }
-# <<< scripts/lib/k3s.sh
+
+# A setting that is not given keeps the value of the last run.
+settings() {
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+		eval "value=\$$setting"
+		if [ -z "$value" ] && [ -s "$work/last" ]; then
+			value=$(sed -n "s/^$setting=//p" "$work/last")
+			plain "kept value of $setting" "$value"
+			eval "$setting=\$value"
+			[ -z "$value" ] || say "kept: $setting $value"
+		fi
+	done
+}
+
+# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+kustomization() { # FOLDER
+	cat <<-YAML >"$1/kustomization.yaml"
+		resources: [agent.yaml, record.yaml]
+		patches:
+		  - path: deployment.yaml
+		    target: {kind: Deployment, name: pipeops-agent}
+	YAML
+	[ -z "$PORT" ] || cat <<-YAML >>"$1/kustomization.yaml"
+		  - target: {kind: Deployment, name: pipeops-agent}
+		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
+	YAML
+	{
+		cat <<-YAML
+			apiVersion: apps/v1
+			kind: Deployment
+			metadata: {name: pipeops-agent}
+			spec:
+			  template:
+			    metadata: {annotations: {pipeops.io/secret-version: "$secret_version"}}
+			    spec:
+			      containers:
+			        - name: agent
+		YAML
+		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
+		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
+		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
+		variable PIPEOPS_API_URL "$API_URL"
+		variable PIPEOPS_AGENT_ID "$AGENT_ID"
+		variable PIPEOPS_PORT "$PORT"
+		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
+	} >"$1/deployment.yaml"
+	cat <<-YAML >"$1/record.yaml"
+		apiVersion: v1
+		kind: ConfigMap
+		metadata:
+		  name: pipeops-agent-install
+		  namespace: $namespace
+		  labels: {app.kubernetes.io/name: pipeops-agent, app.kubernetes.io/part-of: pipeops}
+		data:
+		  settings: |
+		    CLUSTER_NAME=$CLUSTER_NAME
+		    API_URL=$API_URL
+		    AGENT_ID=$AGENT_ID
+		    PORT=$PORT
+		    LOG_LEVEL=$LOG_LEVEL
+		    IMAGE=$IMAGE
+	YAML
+}
+
+variable() { # NAME VALUE
+	[ -n "$2" ] || return 0
+	other=
+	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
+	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
+}
+# <<< scripts/lib/agent.sh
 
 environment() {
 	token=${PIPEOPS_TOKEN:-} TOKEN_FILE=${PIPEOPS_TOKEN_FILE:-} STANDALONE=${PIPEOPS_STANDALONE:-}
@@ -430,117 +596,19 @@ check_values() {
 	check_k3s_values
 }
 
-name() { # WHAT VALUE
-	case $2 in
-	[!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) die 1 "not a $1: $2" "letters, digits, '-', '_' and '.', at most 63, first a letter or digit" ;;
-	esac
-	[ ${#2} -le 63 ] || die 1 "the $1 is longer than 63" "choose a shorter one"
-}
-
-# What goes into YAML between quotes.
-plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
-		die 1 "the $1 has characters that it cannot have" "check the value: $2"
-}
-
-number() { # WHAT VALUE MOST
-	case $2 in
-	*[!0-9]* | '' | 0* | ??????*) die 1 "not a $1: $2" "a number from 1 to $3" ;;
-	esac
-	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
-}
-
 # The manifest as it stands: of --manifest, of the air-gap folder, of this repository, or the copy below.
 manifest() { # TARGET
 	beside=$(dirname "$0")/../deployments/agent.yaml
-	case $MANIFEST in
-	https://*) fetch "$MANIFEST" "$1" || die 4 "cannot download $MANIFEST" "check the address, or leave --manifest out for the embedded one" ;;
-	http://*) die 1 "a manifest over plain http could be anyone's" "use https or a file" ;;
-	?*) cat "$MANIFEST" >"$1" || die 1 "cannot read $MANIFEST" "check the path of --manifest" ;;
-	*)
-		if [ -n "$AIRGAP" ] && [ -f "$AIRGAP/agent.yaml" ]; then
-			cat "$AIRGAP/agent.yaml" >"$1"
-		elif [ "${0##*/}" = install.sh ] && [ -f "$beside" ]; then
-			cat "$beside" >"$1"
-		else
-			embedded_manifest >"$1"
-		fi
-		;;
-	esac
-	namespace=$(awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind == "Namespace" && /^  name:/ { print $2; exit }' "$1")
-	[ -n "$namespace" ] || die 1 "the manifest has no Namespace" "give the agent's manifest to --manifest"
-	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
-}
-
-# A setting that is not given keeps the value of the last run.
-settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
-		eval "value=\$$setting"
-		if [ -z "$value" ] && [ -s "$work/last" ]; then
-			value=$(sed -n "s/^$setting=//p" "$work/last")
-			plain "kept value of $setting" "$value"
-			eval "$setting=\$value"
-			[ -z "$value" ] || say "kept: $setting $value"
-		fi
-	done
-}
-
-# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
-kustomization() { # FOLDER
-	cat <<-YAML >"$1/kustomization.yaml"
-		resources: [agent.yaml, record.yaml]
-		patches:
-		  - path: deployment.yaml
-		    target: {kind: Deployment, name: pipeops-agent}
-	YAML
-	[ -z "$PORT" ] || cat <<-YAML >>"$1/kustomization.yaml"
-		  - target: {kind: Deployment, name: pipeops-agent}
-		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
-	YAML
-	{
-		cat <<-YAML
-			apiVersion: apps/v1
-			kind: Deployment
-			metadata: {name: pipeops-agent}
-			spec:
-			  template:
-			    metadata: {annotations: {pipeops.io/secret-version: "$secret_version"}}
-			    spec:
-			      containers:
-			        - name: agent
-		YAML
-		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
-		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
-		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
-		variable PIPEOPS_API_URL "$API_URL"
-		variable PIPEOPS_AGENT_ID "$AGENT_ID"
-		variable PIPEOPS_PORT "$PORT"
-		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
-	} >"$1/deployment.yaml"
-	cat <<-YAML >"$1/record.yaml"
-		apiVersion: v1
-		kind: ConfigMap
-		metadata:
-		  name: pipeops-agent-install
-		  namespace: $namespace
-		  labels: {app.kubernetes.io/name: pipeops-agent, app.kubernetes.io/part-of: pipeops}
-		data:
-		  settings: |
-		    CLUSTER_NAME=$CLUSTER_NAME
-		    API_URL=$API_URL
-		    AGENT_ID=$AGENT_ID
-		    PORT=$PORT
-		    LOG_LEVEL=$LOG_LEVEL
-		    IMAGE=$IMAGE
-	YAML
-}
-
-variable() { # NAME VALUE
-	[ -n "$2" ] || return 0
-	other=
-	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
-	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
-	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
+	if [ -n "$MANIFEST" ]; then
+		take_manifest "$MANIFEST" "$1"
+	elif [ -n "$AIRGAP" ] && [ -f "$AIRGAP/agent.yaml" ]; then
+		cat "$AIRGAP/agent.yaml" >"$1"
+	elif [ "${0##*/}" = install.sh ] && [ -f "$beside" ]; then
+		cat "$beside" >"$1"
+	else
+		embedded_manifest >"$1"
+	fi
+	check_manifest "$1"
 }
 
 # Secrets pass through private files and the API, never through arguments or annotations.
@@ -616,8 +684,8 @@ summary() {
 main() {
 	environment
 	arguments "$@"
-	check_values
 	workspace
+	check_values
 	mkdir "$work/apply" "$work/given"
 	secret_version=
 	secret "token" "$token" "$TOKEN_FILE" "$work/given/token"

@@ -52,10 +52,7 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")")
-	cat >"$2.new"
-	chmod "$1" "$2.new"
-	mv "$2.new" "$2"
+	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
 }
 
 # A private folder for everything temporary; it never outlives the script.
@@ -76,6 +73,7 @@ cleanup() {
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
+	[ -z "${resume:-}" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -132,7 +130,76 @@ find_kubectl() {
 		return 1
 	fi
 }
+
+# Until COMMAND succeeds, at most so many seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "${patience:-$TIMEOUT}" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
+}
 # <<< scripts/lib/common.sh
+
+# >>> scripts/lib/files.sh
+# Copied into each script that takes files from elsewhere by build/embed.sh.
+fetch() { # URL FILE
+	if command -v curl >/dev/null; then
+		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
+	elif command -v wget >/dev/null; then
+		wget -q -T 60 -O "$2" "$1"
+	else
+		die 1 "neither curl nor wget is here" "install curl and run the same line again"
+	fi
+}
+
+checksum() { # FILE
+	if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1
+}
+
+# Fails closed: a file that SHA256SUMS does not name is not taken.
+summed() { # FILE NAME SUMS
+	sum=$(awk -v name="$2" '{ file = $2; sub(/^[*]/, "", file); sub(/^[.]\//, "", file); if (file == name) print $1 }' "$3")
+	[ -n "$sum" ] && [ "$(checksum "$1")" = "$sum" ]
+}
+
+# A file, held against the SHA256SUMS that lies beside it.
+download() { # FOLDER-URL NAME TARGET
+	case $1 in
+	https://?*) ;;
+	*) die 1 "not a safe address: $1" "use https or a file" ;;
+	esac
+	for part in SHA256SUMS "$2"; do
+		fetch "$1/$part" "$work/$part" ||
+			die 4 "cannot download $1/$part" "check the address and the network and run the same line again; or carry the file"
+	done
+	summed "$work/$2" "$2" "$work/SHA256SUMS" ||
+		die 4 "$1/$2 is not what SHA256SUMS says" "run the same line again; if it stays so, do not trust that address"
+	mv "$work/$2" "$3"
+}
+
+# Every file that is in a folder.
+check_folder() { # FOLDER
+	[ -f "$1/SHA256SUMS" ] || die 1 "$1 has no SHA256SUMS" "carry the folder again"
+	(cd "$1" && find . -type f ! -path ./SHA256SUMS) >"$work/files"
+	while IFS= read -r file; do
+		file=${file#./}
+		summed "$1/$file" "$file" "$1/SHA256SUMS" && continue
+		[ -n "$sum" ] || die 1 "SHA256SUMS does not name $file" "remove that file, or make the folder again"
+		die 1 "$file of $1 differs from SHA256SUMS" "carry the folder again"
+	done <"$work/files"
+}
+
+# Every file that should be in a folder too.
+check_whole_folder() { # FOLDER
+	check_folder "$1"
+	sed 's/^[^ ]* [ *]//' "$1/SHA256SUMS" >"$work/files"
+	while IFS= read -r file; do
+		[ -f "$1/$file" ] || die 1 "$1 has no $file" "carry the folder again"
+	done <"$work/files"
+}
+# <<< scripts/lib/files.sh
 
 # >>> scripts/lib/k3s.sh
 # Copied into each script that installs k3s by build/embed.sh.
@@ -182,17 +249,11 @@ check_k3s_values() {
 check_airgap() {
 	[ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder of the air-gap bundle to --airgap"
 	AIRGAP=$(cd "$AIRGAP" && pwd)
-	for needed in SHA256SUMS k3s k3s-install.sh; do
+	check_whole_folder "$AIRGAP"
+	for needed in k3s k3s-install.sh; do
 		[ -n "$EXISTING_CLUSTER" ] || [ -f "$AIRGAP/$needed" ] ||
-			die 1 "$AIRGAP has no $needed" "carry the folder again: k3s, k3s-install.sh, image archives, agent.yaml, SHA256SUMS"
+			die 1 "$AIRGAP has no $needed" "put k3s and its installer as k3s-install.sh there: sha256sum k3s k3s-install.sh >>SHA256SUMS"
 	done
-	for file in "$AIRGAP"/*; do
-		name=${file##*/}
-		[ -n "$EXISTING_CLUSTER" ] || [ "$name" = SHA256SUMS ] || grep -q "[ *]$name\$" "$AIRGAP/SHA256SUMS" ||
-			die 1 "SHA256SUMS does not name $name" "remove that file, or make the folder again"
-	done
-	[ -n "$EXISTING_CLUSTER" ] || (cd "$AIRGAP" && sha256sum -c SHA256SUMS >/dev/null 2>&1) ||
-		die 1 "a file of $AIRGAP differs from SHA256SUMS" "carry the folder again"
 }
 
 # All findings at once; nothing was changed yet.
@@ -229,16 +290,6 @@ listens() { # PORT
 	hex=$(printf ':%04X' "$1")
 	cat "$proc/net/tcp" "$proc/net/tcp6" 2>/dev/null |
 		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
-}
-
-fetch() { # URL FILE
-	if command -v curl >/dev/null; then
-		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
-	elif command -v wget >/dev/null; then
-		wget -q -T 60 -O "$2" "$1"
-	else
-		die 3 "neither curl nor wget is here" "install curl and run the same line again"
-	fi
 }
 
 # What there is stays, unless another version is asked for or an earlier run was interrupted.
@@ -300,16 +351,6 @@ keep_join_token() { # FILE
 	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
 	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
 	export K3S_TOKEN_FILE K3S_URL
-}
-
-# Until COMMAND succeeds, at most TIMEOUT seconds.
-wait_for() { # COMMAND...
-	waited=0
-	until "$@" >/dev/null 2>&1; do
-		[ "$waited" -lt "$TIMEOUT" ] || return 1
-		sleep 2
-		waited=$((waited + 2))
-	done
 }
 # <<< scripts/lib/k3s.sh
 
@@ -425,9 +466,9 @@ joined() {
 main() {
 	environment
 	arguments "$@"
+	workspace
 	check_values
 	K3S_URL=https://$address:$MASTER_PORT
-	workspace
 	secret "token" "$token" "$TOKEN_FILE" "$work/token"
 	check_system
 	reach

@@ -24,10 +24,7 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")")
-	cat >"$2.new"
-	chmod "$1" "$2.new"
-	mv "$2.new" "$2"
+	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
 }
 
 # A private folder for everything temporary; it never outlives the script.
@@ -48,6 +45,7 @@ cleanup() {
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
+	[ -z "${resume:-}" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -103,4 +101,14 @@ find_kubectl() {
 	else
 		return 1
 	fi
+}
+
+# Until COMMAND succeeds, at most so many seconds.
+wait_for() { # COMMAND...
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "${patience:-$TIMEOUT}" ] || return 1
+		sleep 2
+		waited=$((waited + 2))
+	done
 }

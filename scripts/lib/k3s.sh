@@ -45,17 +45,11 @@ check_k3s_values() {
 check_airgap() {
 	[ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder of the air-gap bundle to --airgap"
 	AIRGAP=$(cd "$AIRGAP" && pwd)
-	for needed in SHA256SUMS k3s k3s-install.sh; do
+	check_whole_folder "$AIRGAP"
+	for needed in k3s k3s-install.sh; do
 		[ -n "$EXISTING_CLUSTER" ] || [ -f "$AIRGAP/$needed" ] ||
-			die 1 "$AIRGAP has no $needed" "carry the folder again: k3s, k3s-install.sh, image archives, agent.yaml, SHA256SUMS"
+			die 1 "$AIRGAP has no $needed" "put k3s and its installer as k3s-install.sh there: sha256sum k3s k3s-install.sh >>SHA256SUMS"
 	done
-	for file in "$AIRGAP"/*; do
-		name=${file##*/}
-		[ -n "$EXISTING_CLUSTER" ] || [ "$name" = SHA256SUMS ] || grep -q "[ *]$name\$" "$AIRGAP/SHA256SUMS" ||
-			die 1 "SHA256SUMS does not name $name" "remove that file, or make the folder again"
-	done
-	[ -n "$EXISTING_CLUSTER" ] || (cd "$AIRGAP" && sha256sum -c SHA256SUMS >/dev/null 2>&1) ||
-		die 1 "a file of $AIRGAP differs from SHA256SUMS" "carry the folder again"
 }
 
 # All findings at once; nothing was changed yet.
@@ -92,16 +86,6 @@ listens() { # PORT
 	hex=$(printf ':%04X' "$1")
 	cat "$proc/net/tcp" "$proc/net/tcp6" 2>/dev/null |
 		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
-}
-
-fetch() { # URL FILE
-	if command -v curl >/dev/null; then
-		curl --proto '=https' --tlsv1.2 -fsSL --retry 3 --connect-timeout 10 --max-time 300 -o "$2" "$1"
-	elif command -v wget >/dev/null; then
-		wget -q -T 60 -O "$2" "$1"
-	else
-		die 3 "neither curl nor wget is here" "install curl and run the same line again"
-	fi
 }
 
 # What there is stays, unless another version is asked for or an earlier run was interrupted.
@@ -163,14 +147,4 @@ keep_join_token() { # FILE
 	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
 	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
 	export K3S_TOKEN_FILE K3S_URL
-}
-
-# Until COMMAND succeeds, at most TIMEOUT seconds.
-wait_for() { # COMMAND...
-	waited=0
-	until "$@" >/dev/null 2>&1; do
-		[ "$waited" -lt "$TIMEOUT" ] || return 1
-		sleep 2
-		waited=$((waited + 2))
-	done
 }

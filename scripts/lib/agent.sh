@@ -1,0 +1,99 @@
+# Copied into the scripts that apply the agent's manifest by build/embed.sh.
+
+ours=app.kubernetes.io/name=pipeops-agent,app.kubernetes.io/part-of=pipeops
+
+# A manifest that is given by name.
+take_manifest() { # FILE|URL TARGET
+	case $1 in
+	https://*/?*) download "${1%/*}" "${1##*/}" "$2" ;;
+	*://*) die 1 "a manifest from $1 could be anyone's" "use https or a file" ;;
+	*) cat "$1" >"$2" || die 1 "cannot read $1" "check the path of --manifest" ;;
+	esac
+}
+
+check_manifest() { # FILE
+	namespace=$(awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind == "Namespace" && /^  name:/ { print $2; exit }' "$1")
+	[ -n "$namespace" ] || die 1 "the manifest has no Namespace" "give the agent's manifest to --manifest"
+	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
+}
+
+# What was applied, an object a line; Secrets are not among it.
+applied() { # NAMESPACE
+	for scope in "namespace,serviceaccount,configmap,service,deployment,networkpolicy,poddisruptionbudget -n $1" \
+		"priorityclass,clusterrole,clusterrolebinding,role,rolebinding -A"; do
+		# shellcheck disable=SC2086 # two or three words
+		kube get $scope -l "$ours" \
+			-o 'jsonpath={range .items[*]}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}{"\n"}{end}' || return 1
+	done
+}
+
+# A setting that is not given keeps the value of the last run.
+settings() {
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+		eval "value=\$$setting"
+		if [ -z "$value" ] && [ -s "$work/last" ]; then
+			value=$(sed -n "s/^$setting=//p" "$work/last")
+			plain "kept value of $setting" "$value"
+			eval "$setting=\$value"
+			[ -z "$value" ] || say "kept: $setting $value"
+		fi
+	done
+}
+
+# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+kustomization() { # FOLDER
+	cat <<-YAML >"$1/kustomization.yaml"
+		resources: [agent.yaml, record.yaml]
+		patches:
+		  - path: deployment.yaml
+		    target: {kind: Deployment, name: pipeops-agent}
+	YAML
+	[ -z "$PORT" ] || cat <<-YAML >>"$1/kustomization.yaml"
+		  - target: {kind: Deployment, name: pipeops-agent}
+		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
+	YAML
+	{
+		cat <<-YAML
+			apiVersion: apps/v1
+			kind: Deployment
+			metadata: {name: pipeops-agent}
+			spec:
+			  template:
+			    metadata: {annotations: {pipeops.io/secret-version: "$secret_version"}}
+			    spec:
+			      containers:
+			        - name: agent
+		YAML
+		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
+		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
+		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
+		variable PIPEOPS_API_URL "$API_URL"
+		variable PIPEOPS_AGENT_ID "$AGENT_ID"
+		variable PIPEOPS_PORT "$PORT"
+		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
+	} >"$1/deployment.yaml"
+	cat <<-YAML >"$1/record.yaml"
+		apiVersion: v1
+		kind: ConfigMap
+		metadata:
+		  name: pipeops-agent-install
+		  namespace: $namespace
+		  labels: {app.kubernetes.io/name: pipeops-agent, app.kubernetes.io/part-of: pipeops}
+		data:
+		  settings: |
+		    CLUSTER_NAME=$CLUSTER_NAME
+		    API_URL=$API_URL
+		    AGENT_ID=$AGENT_ID
+		    PORT=$PORT
+		    LOG_LEVEL=$LOG_LEVEL
+		    IMAGE=$IMAGE
+	YAML
+}
+
+variable() { # NAME VALUE
+	[ -n "$2" ] || return 0
+	other=
+	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
+	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
+}

@@ -1,0 +1,305 @@
+#!/usr/bin/env bats
+# upgrade.sh, from 0.1.0 to releases that exist only here.
+load helper
+
+backups() { echo "$T/root/var/lib/pipeops-install/backups/uid-of-the-cluster"; }
+
+state() { sed -n 's/^state=//p' "$(backups)/$1/info"; }
+
+runs() { # VERSION
+	[ "$("$T/bin/kubectl" get --raw /x/proxy/version)" = "{\"version\":\"$1\"}" ] || fail "not running: $1"
+}
+
+installed() {
+	PIPEOPS_TOKEN=$secret script install.sh --existing-cluster --cluster-name edge-7 "$@"
+	is 0
+	: >"$T/calls"
+}
+
+release() { # VERSION [NEW-OBJECT]
+	mkdir -p "$T/releases/download/v$1"
+	sed "s/0\.1\.0/$1/; s|^# It only reads.*|# adds ${2:-}|; /^# adds $/d" "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v$1/agent.yaml"
+	(cd "$T/releases/download/v$1" && sha256sum agent.yaml >SHA256SUMS)
+}
+
+# All that an upgrade must not touch when it only looks.
+untouched() {
+	not_called 'kubectl.* apply -k [^ ]*$'
+	not_called 'apply -f'
+	not_called 'kubectl.* delete'
+	[ ! -e "$T/root/var/lib/pipeops-install/backups" ] || fail "there is a backup"
+}
+
+@test "to a release: backs up, applies, verifies; settings stay, the secret is not read" {
+	installed
+	release 0.2.0
+	script upgrade.sh --to v0.2.0
+	is 0 "installed: 0.1.0" "release: https://github.com/PipeOpsHQ/pipeops-k8-agent/releases/download/v0.2.0" \
+		"kept: CLUSTER_NAME edge-7" "upgraded: from 0.1.0 to 0.2.0" "--rollback"
+	runs 0.2.0
+	[ "$(state 1)" = complete ]
+	grep -q '"kind":"Deployment","image":"pipeops/agent:0.1.0"' "$(backups)/1/objects.yaml"
+	not_called 'get secret\|create secret'
+	grep -q 'PIPEOPS_CLUSTER_NAME, value: "edge-7"' "$T/cluster/applied/deployment.yaml"
+}
+
+@test "backups: nobody else reads them, no secret is in them, five are kept" {
+	installed
+	for version in 2 3 4 5 6 7 8; do
+		release 0.$version.0
+		script upgrade.sh --to 0.$version.0
+		is 0
+	done
+	[ "$(ls "$(backups)" | tr '\n' ' ')" = "3 4 5 6 7 " ]
+	[ -z "$(find "$T/root/var/lib/pipeops-install/backups" -type d ! -perm 700 -o -type f ! -perm 600)" ]
+	run grep -r "$secret\|\"kind\":\"Secret\"" "$T/root"
+	is 1
+}
+
+@test "again: nothing to do" {
+	installed
+	release 0.2.0
+	script upgrade.sh --to 0.2.0
+	: >"$T/calls"
+	script upgrade.sh --to 0.2.0
+	is 0 "kept: version 0.2.0 runs" "nothing to do"
+	not_called 'kubectl.* apply -k [^ ]*$'
+	[ ! -e "$(backups)/2" ]
+}
+
+@test "without a version: the newest release" {
+	installed
+	release 0.3.0
+	mkdir "$T/releases/latest"
+	mv "$T/releases/download/v0.3.0" "$T/releases/latest/download"
+	script upgrade.sh
+	is 0 "upgraded: from 0.1.0 to 0.3.0"
+	script upgrade.sh --release-url https://mirror.example/releases/
+	is 1 "not known" "--to VERSION"
+}
+
+@test "4: a new version that does not come up: back by itself, what it added goes" {
+	installed
+	release 0.2.0 configmap/pipeops-agent-extra
+	touch "$T/broken-0.2.0"
+	script upgrade.sh --to 0.2.0 --timeout 1
+	is 4 "rolling back" "a line of the agent" "the upgrade to 0.2.0 failed; version 0.1.0 runs again" "next: "
+	runs 0.1.0
+	[ "$(state 1)" = rolled-back ]
+	called 'delete configmap/pipeops-agent-extra'
+	rm "$T/broken-0.2.0"
+	script upgrade.sh --to 0.2.0
+	is 0 "upgraded: from 0.1.0 to 0.2.0"
+}
+
+@test "4: another version answers than was wanted" {
+	installed
+	release 0.2.0
+	echo 0.1.0 >"$T/answers"
+	script upgrade.sh --to 0.2.0
+	is 4 "wanted version 0.2.0" "there is 0.1.0" "version 0.1.0 runs again"
+	[ "$(state 1)" = rolled-back ]
+}
+
+@test "4: what was before does not come up either" {
+	installed
+	release 0.2.0
+	touch "$T/rollout-fails"
+	script upgrade.sh --to 0.2.0
+	is 4 "does not come up either" "next: " "$(backups)/1"
+	[ "$(state 1)" = upgrading ]
+	rm "$T/rollout-fails"
+	script upgrade.sh --rollback
+	is 0 "rolled back: to 0.1.0"
+}
+
+@test "4: an agent that was not ready before is back when it answers" {
+	installed
+	release 0.2.0
+	touch "$T/unready"
+	script upgrade.sh --to 0.2.0
+	is 4 "not ready" "version 0.1.0 runs again"
+}
+
+@test "4: the API server refuses the manifest; the release is not what its sums say, or not there" {
+	installed
+	release 0.2.0
+	touch "$T/refused"
+	script upgrade.sh --to 0.2.0
+	is 4 "refuses" "nothing was changed"
+	rm "$T/refused"
+	echo '# more' >>"$T/releases/download/v0.2.0/agent.yaml"
+	script upgrade.sh --to 0.2.0
+	is 4 "not what SHA256SUMS says"
+	: >"$T/releases/download/v0.2.0/SHA256SUMS"
+	script upgrade.sh --to 0.2.0
+	is 4 "not what SHA256SUMS says"
+	rm "$T/releases/download/v0.2.0/SHA256SUMS"
+	script upgrade.sh --to 0.2.0
+	is 4 "cannot download"
+	release 0.3.0
+	mv "$T/releases/download/v0.3.0" "$T/releases/download/v0.4.0"
+	script upgrade.sh --to 0.4.0
+	is 4 "has a manifest of 0.3.0"
+	untouched
+}
+
+@test "3: the API server is down" {
+	touch "$T/api-down"
+	script upgrade.sh --to 0.2.0
+	is 3 "does not answer" "next: "
+	untouched
+}
+
+@test "1: wrong values" {
+	for wrong in --to=x --to=1 --to='1.2.3 x' --image='a b' --namespace=-x --timeout=x --airgap=/nowhere --k3s-version=v1.33.4+k3s1; do
+		script upgrade.sh "$wrong"
+		is 1 "next: "
+	done
+	script upgrade.sh --to 0.2.0 --rollback
+	is 1 "more than one target"
+	script upgrade.sh --rollback --image x
+	is 1 "leave --image out"
+	unchanged
+}
+
+@test "1: no agent, not of install.sh, of Helm; nothing to go back to" {
+	script upgrade.sh --to 0.2.0
+	is 1 "not in namespace" "install.sh"
+	installed
+	script upgrade.sh --rollback
+	is 1 "no backup" "next: "
+	echo Helm >"$T/manager"
+	script upgrade.sh --to 0.2.0
+	is 1 "helm upgrade"
+	rm "$T/manager" "$T/cluster/settings"
+	script upgrade.sh --to 0.2.0
+	is 1 "did not install" "kubectl apply -k"
+	untouched
+}
+
+@test "1: without what was applied there is no backup, and no upgrade" {
+	installed
+	release 0.2.0
+	echo '"kind":"Deployment"' >"$T/not-applied"
+	script upgrade.sh --to 0.2.0
+	is 1 "does not say how it was applied" "next: "
+	untouched
+}
+
+@test "1: a manifest over http, of another namespace, or none" {
+	installed
+	script upgrade.sh --manifest http://x/agent.yaml
+	is 1 "https"
+	sed 's/pipeops-system/elsewhere/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/other.yaml"
+	script upgrade.sh --manifest "$T/other.yaml"
+	is 1 "for namespace elsewhere"
+	script upgrade.sh --manifest /nowhere
+	is 1 "cannot read"
+	untouched
+}
+
+@test "a manifest from a file, and from a web folder with its sums" {
+	installed
+	release 0.2.0
+	script upgrade.sh --manifest "$T/releases/download/v0.2.0/agent.yaml"
+	is 0 "to 0.2.0"
+	release 0.3.0
+	script upgrade.sh --manifest https://plane.example/releases/download/v0.3.0/agent.yaml
+	is 0 "to 0.3.0"
+}
+
+@test "rollback by hand: one backup after the other, and forward again" {
+	installed
+	release 0.2.0
+	release 0.3.0
+	script upgrade.sh --to 0.2.0
+	script upgrade.sh --to 0.3.0
+	script upgrade.sh --rollback
+	is 0 "rolled back: to 0.2.0"
+	runs 0.2.0
+	script upgrade.sh --rollback
+	is 0 "rolled back: to 0.1.0"
+	runs 0.1.0
+	script upgrade.sh --rollback
+	is 1 "no backup"
+	script upgrade.sh --to 0.3.0
+	is 0 "from 0.1.0 to 0.3.0"
+}
+
+@test "interrupted: the same line goes on with the backup it has; or back" {
+	installed
+	release 0.2.0 configmap/pipeops-agent-extra
+	touch "$T/interrupt"
+	script upgrade.sh --to 0.2.0
+	[ "$status" -eq 143 ] || fail "not interrupted"
+	case $output in *"run the same line again"*) ;; *) fail "no word" ;; esac
+	rm "$T/interrupt"
+	[ "$(state 1)" = upgrading ]
+	script upgrade.sh --to 0.2.0
+	is 0 "kept: $(backups)/1" "upgraded: "
+	[ ! -e "$(backups)/2" ]
+	script upgrade.sh --rollback
+	is 0 "rolled back: to 0.1.0"
+	called 'delete configmap/pipeops-agent-extra'
+}
+
+@test "an image alone; a registry of one's own is followed" {
+	installed --image registry.example:5000/agent:v0.1.0
+	release 0.2.0
+	script upgrade.sh --to 0.2.0
+	is 0 "image: registry.example:5000/agent:v0.2.0, as" "to 0.2.0"
+	grep -q '^    IMAGE=registry.example:5000/agent:v0.2.0$' "$T/cluster/applied/record.yaml"
+	script upgrade.sh --image registry.example:5000/agent:0.2.1
+	is 0 "from 0.2.0 to 0.2.1"
+	grep -q '"kind":"Deployment"' "$T/cluster/applied/agent.yaml"
+	run grep pipeops-agent-install "$T/cluster/applied/agent.yaml"
+	is 1
+}
+
+@test "1: an image that was chosen by hand and has no version" {
+	installed --image registry.example/agent:mine
+	release 0.2.0
+	script upgrade.sh --to 0.2.0
+	is 1 "chosen by hand" "--image"
+	untouched
+}
+
+@test "dry run: every action, nothing changed" {
+	installed
+	release 0.2.0 configmap/pipeops-agent-extra
+	script upgrade.sh --to 0.2.0 --dry-run
+	is 0 "would apply: deployment.apps/pipeops-agent configured" "would apply: configmap/pipeops-agent-extra" "would write: $(backups)/1/objects.yaml"
+	untouched
+	script upgrade.sh --to 0.2.0
+	script upgrade.sh --rollback --dry-run
+	is 0 "would apply: $(backups)/1/objects.yaml, version 0.1.0" "would delete: configmap/pipeops-agent-extra"
+	runs 0.2.0
+}
+
+@test "air gap on k3s: sums, image into k3s, no network" {
+	PIPEOPS_TOKEN=$secret script install.sh
+	mkdir -p "$T/root/etc/rancher/k3s"
+	touch "$T/root/etc/rancher/k3s/k3s.yaml"
+	: >"$T/calls"
+	touch "$T/offline"
+	release 0.2.0
+	mkdir "$T/gap"
+	cp "$T/releases/download/v0.2.0/agent.yaml" "$T/gap"
+	echo image >"$T/gap/pipeops-agent-0.2.0-image.tar"
+	script upgrade.sh --airgap "$T/gap"
+	is 1 "no SHA256SUMS"
+	(cd "$T/gap" && sha256sum agent.yaml >SHA256SUMS)
+	script upgrade.sh --airgap "$T/gap"
+	is 1 "does not name pipeops-agent-0.2.0-image.tar"
+	(cd "$T/gap" && sha256sum -- *.tar >>SHA256SUMS && echo >>agent.yaml)
+	script upgrade.sh --airgap "$T/gap"
+	is 1 "agent.yaml of $T/gap differs"
+	(cd "$T/gap" && sha256sum -- *.tar agent.yaml >SHA256SUMS)
+	untouched
+	script upgrade.sh --airgap "$T/gap"
+	is 0 "upgraded: from 0.1.0 to 0.2.0"
+	called "images import $T/gap/pipeops-agent-0.2.0-image.tar"
+	not_called '^curl'
+	[ -f "$T/root/var/lib/rancher/k3s/agent/images/pipeops-agent-0.2.0-image.tar" ]
+}
