@@ -23,8 +23,9 @@ pub mod control;
 pub mod http;
 pub mod k8s;
 
-// Core: the owner of cluster state, and what is said about it.
+// Core: the owner of cluster state, what is said about it, what is to be done.
 pub mod cluster;
+pub mod commands;
 pub mod report;
 
 // Shell: configuration, thread bodies, routes, wiring.
