@@ -25,7 +25,7 @@ const ANSWER: usize = 8 << 20;
 const CHUNK: usize = 8 * 1024;
 /// Smaller ones cost more system calls while lists are read.
 const INPUT: usize = 8 * 1024;
-const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 
 /// A way to the API server. Clones share connections and end together.
 #[derive(Clone, Debug)]
@@ -88,6 +88,10 @@ impl Client {
     /// Where it is, as [`Target::server`].
     pub fn server(&self) -> &str {
         self.shared.target.server()
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.shared.target
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
@@ -292,10 +296,10 @@ mod tests {
     use std::cell::Cell;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-    use std::{fs, thread};
+    use std::thread;
 
     use super::*;
-    use crate::k8s::{Options, target};
+    use crate::k8s::fixture::client_of;
 
     /// Answers one request, and leaves the connection open.
     fn answer(listener: &TcpListener, status: &str) -> TcpStream {
@@ -306,24 +310,6 @@ mod tests {
             write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}").unwrap();
         }
         stream
-    }
-
-    fn client_of(listener: &TcpListener) -> Client {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config");
-        let text = format!(
-            "clusters: [{{name: a, cluster: {{server: 'http://{}'}}}}]\n\
-             users: [{{name: a, user: {{token: t}}}}]\n\
-             contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n\
-             current-context: a\n",
-            listener.local_addr().unwrap()
-        );
-        fs::write(&file, text).unwrap();
-        let options = Options {
-            kubeconfig: vec![file],
-            ..Options::default()
-        };
-        Client::for_calls(Arc::new(target(&options).unwrap())).unwrap()
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(super) enum Cause {
     Decode(serde_json::Error),
     /// What the server sent is not what it should be.
     Garbage(String),
+    /// What came cannot be passed on.
+    Output(std::io::Error),
 }
 
 /// The [Status](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)
@@ -82,13 +84,24 @@ impl Error {
             | Cause::Token(_)
             | Cause::TooLarge { .. }
             | Cause::Decode(_)
-            | Cause::Garbage(_) => Verdict::Retry { after: None },
+            | Cause::Garbage(_)
+            | Cause::Output(_) => Verdict::Retry { after: None },
         }
     }
 
     /// Whether an answer was larger than the limit.
     pub(super) fn too_large(&self) -> bool {
         matches!(self.cause, Cause::TooLarge { .. })
+    }
+
+    /// Whether the server kept silent for too long.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(&self.cause, Cause::Transport(ureq::Error::Timeout(_)))
+    }
+
+    /// Whether it is what came that could not be passed on.
+    pub fn is_output(&self) -> bool {
+        matches!(&self.cause, Cause::Output(_))
     }
 
     /// Whether what came cannot be read.
@@ -157,6 +170,7 @@ impl fmt::Display for Error {
             Cause::Status(status) => write!(f, ": {status}"),
             Cause::TooLarge { limit } => write!(f, ": the answer is larger than {limit} bytes"),
             Cause::Garbage(what) => write!(f, ": {what}"),
+            Cause::Output(_) => f.write_str(": the output cannot be written"),
             Cause::Target(_) | Cause::Token(_) | Cause::Transport(_) | Cause::Decode(_) => Ok(()),
         }
     }
@@ -181,6 +195,7 @@ impl std::error::Error for Error {
             Cause::Token(error) => Some(error),
             Cause::Transport(error) => Some(error),
             Cause::Decode(error) => Some(error),
+            Cause::Output(error) => Some(error),
             Cause::Status(_) | Cause::TooLarge { .. } | Cause::Garbage(_) => None,
         }
     }

@@ -8,11 +8,17 @@ pub mod calls;
 mod client;
 mod credentials;
 mod error;
+pub mod exec;
 mod fields;
+#[cfg(test)]
+mod fixture;
+pub mod forward;
 mod incluster;
 mod kubeconfig;
+pub mod logs;
 mod names;
 pub mod quantity;
+mod socket;
 mod target;
 pub mod types;
 pub mod usage;
@@ -22,6 +28,7 @@ use std::path::PathBuf;
 
 pub use client::Client;
 pub use error::{Error, Verdict};
+pub use socket::Closer;
 pub use target::{Target, TargetError, target};
 
 /// How to find the API server; what is empty or none is looked for.

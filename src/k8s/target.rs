@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 use ureq::tls::TlsConfig;
@@ -148,6 +149,20 @@ impl Target {
         })
     }
 
+    /// The same for a connection that is not the agent's.
+    pub(super) fn client_config(&self) -> Result<ClientConfig, TargetError> {
+        credentials::client_config(&self.trust, self.identity.as_ref()).map_err(|problem| {
+            TargetError {
+                tried: vec![problem],
+            }
+        })
+    }
+
+    /// Where to connect to, if not to the host of [`Self::server`].
+    pub(super) fn place(&self) -> Option<&Uri> {
+        self.server.place.as_ref()
+    }
+
     /// The whole value of the `Authorization` header, if there is to be one.
     pub(super) fn authorization(&self, now: Instant) -> Result<Option<Secret>, Unreadable> {
         self.login.header(now)
@@ -226,7 +241,8 @@ fn uri(text: &str) -> Result<Uri, String> {
     Ok(uri)
 }
 
-fn host(uri: &Uri) -> &str {
+/// Without the brackets of an IPv6 address.
+pub(super) fn host(uri: &Uri) -> &str {
     uri.host().unwrap_or_default().trim_matches(['[', ']'])
 }
 

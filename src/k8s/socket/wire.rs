@@ -1,0 +1,149 @@
+//! Bytes to and from the API server, with TLS or without, never waiting.
+//!
+//! Both directions belong to one thread, which waits in poll(2) for the connection and
+//! for what it copies from: a TLS connection cannot be cut into a reader and a writer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Bytes taken from the connection at once.
+const CHUNK: usize = 16 * 1024;
+
+pub(super) struct Wire {
+    tcp: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+    /// What still has to be sent. Whoever fills it looks at its size first.
+    out: Vec<u8>,
+    chunk: Box<[u8]>,
+}
+
+impl Wire {
+    /// Connects to the first address that answers; with TLS if there is a name to check.
+    pub(super) fn connect(
+        addresses: &[SocketAddr],
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> io::Result<Wire> {
+        let mut outcome = Err(ErrorKind::AddrNotAvailable.into());
+        for address in addresses {
+            outcome = TcpStream::connect_timeout(address, CONNECT);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let tcp = outcome?;
+        tcp.set_nodelay(true)?;
+        tcp.set_nonblocking(true)?;
+        let tls = match tls {
+            Some((config, name)) => Some(ClientConnection::new(config, name).map_err(broken)?),
+            None => None,
+        };
+        Ok(Wire {
+            tcp,
+            tls: tls.map(Box::new),
+            out: Vec::new(),
+            chunk: vec![0; CHUNK].into(),
+        })
+    }
+
+    /// What is to be sent, to append to.
+    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Whether the connection takes no more for now: wait until it can be written to.
+    pub(super) fn is_full(&self) -> bool {
+        match &self.tls {
+            Some(tls) => tls.wants_write(),
+            None => !self.out.is_empty(),
+        }
+    }
+
+    /// Bytes that were not sent yet.
+    pub(super) fn unsent(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Sends as much as the connection takes.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        loop {
+            let sent = match &mut self.tls {
+                None if self.out.is_empty() => return Ok(()),
+                None => self.tcp.write(&self.out),
+                Some(tls) => {
+                    let taken = tls.writer().write(&self.out)?;
+                    self.out.drain(..taken);
+                    if !tls.wants_write() {
+                        return Ok(());
+                    }
+                    tls.write_tls(&mut self.tcp)
+                }
+            };
+            match sent {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) if self.tls.is_none() => drop(self.out.drain(..count)),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Appends what came to `inbox`, one chunk at most; false at the end.
+    pub(super) fn fill(&mut self, inbox: &mut Vec<u8>) -> io::Result<bool> {
+        let count = match &mut self.tls {
+            None => self.tcp.read(&mut self.chunk),
+            Some(tls) => tls.read_tls(&mut self.tcp),
+        };
+        let count = match count {
+            Ok(0) => return Ok(false),
+            Ok(count) => count,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(tls) = &mut self.tls else {
+            inbox.extend_from_slice(self.chunk.get(..count).unwrap_or_default());
+            return Ok(true);
+        };
+        let state = match tls.process_new_packets() {
+            Ok(state) => state,
+            Err(error) => {
+                // Tells the other side what is wrong, if it still listens.
+                let _ = tls.write_tls(&mut self.tcp);
+                return Err(broken(error));
+            }
+        };
+        let size = state.plaintext_bytes_to_read();
+        let start = inbox.len();
+        inbox.resize(start + size, 0);
+        tls.reader()
+            .read_exact(inbox.get_mut(start..).unwrap_or_default())?;
+        Ok(!state.peer_has_closed())
+    }
+
+    /// A second hold on the connection, to end it from another thread.
+    pub(super) fn hold(&self) -> io::Result<TcpStream> {
+        self.tcp.try_clone()
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tcp.as_fd()
+    }
+}
+
+fn broken(error: rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
