@@ -87,15 +87,7 @@ pub(super) fn answer(
         return agreed(question, &field).map(|protocol| Some(Answer::Agreed { size, protocol }));
     }
     let rest = bytes.get(size..).unwrap_or_default();
-    let length = field("content-length").and_then(|length| length.parse().ok());
-    let (body, whole) = match length {
-        Some(length) => (
-            rest.get(..length).unwrap_or(rest).to_vec(),
-            rest.len() >= length,
-        ),
-        None if field("transfer-encoding").is_some() => unchunked(rest),
-        None => (rest.to_vec(), false),
-    };
+    let (body, whole) = body(rest, &field);
     if !whole && !ended && rest.len() < BODY {
         return Ok(None);
     }
@@ -105,6 +97,19 @@ pub(super) fn answer(
         retry_after,
         body,
     }))
+}
+
+/// As much of the body as is there, and whether that is all.
+fn body<'a>(rest: &[u8], field: &dyn Fn(&str) -> Option<&'a str>) -> (Vec<u8>, bool) {
+    let length = field("content-length").and_then(|length| length.parse().ok());
+    match length {
+        Some(length) => (
+            rest.get(..length).unwrap_or(rest).to_vec(),
+            rest.len() >= length,
+        ),
+        None if field("transfer-encoding").is_some() => unchunked(rest),
+        None => (rest.to_vec(), false),
+    }
 }
 
 /// The protocol that was agreed on, if all the rest is in order, too.
@@ -127,7 +132,6 @@ fn agreed<'a>(
         .ok_or("the server chose a protocol that was not offered")
 }
 
-/// As much of a chunked body as is there, and whether that is all.
 fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
