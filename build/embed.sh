@@ -1,24 +1,25 @@
 #!/bin/sh
-# Copies files into the scripts that must work alone: between "# >>> FILE" and "# <<< FILE".
+# Copies files into those that must work alone: between "# >>> FILE" and "# <<< FILE".
 # usage: embed.sh [--check]     --check changes nothing and fails where a copy is old
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 main() {
 	old=
-	for script in scripts/*.sh; do
-		fresh=$(embedded "$script")
-		[ "$fresh" != "$(cat "$script")" ] || continue
-		old="$old $script"
-		[ "${1:-}" = --check ] || printf '%s\n' "$fresh" >"$script"
+	# Manifests first: scripts carry them, with what these carry.
+	for file in deployments/rbac-*.yaml scripts/*.sh; do
+		fresh=$(embedded "$file")
+		[ "$fresh" != "$(cat "$file")" ] || continue
+		old="$old $file"
+		[ "${1:-}" = --check ] || printf '%s\n' "$fresh" >"$file"
 	done
 	[ "${1:-}" != --check ] || [ -z "$old" ] || die "old copies in:$old; run build/embed.sh"
 }
 
-embedded() { # SCRIPT
+embedded() { # FILE
 	awk '
-		/^# >>> / { print; file = $3; while ((getline line < file) > 0) print line; close(file); inside = 1; next }
-		/^# <<< / { inside = 0 }
+		!inside && /^# >>> / { print; inside = $3; while ((getline line < inside) > 0) print line; close(inside) }
+		inside && $0 == "# <<< " inside { inside = "" }
 		!inside
 	' "$1"
 }

@@ -19,7 +19,7 @@ main() {
 	step cargo-machete cargo machete
 	step shellcheck each shell shellcheck
 	step shfmt each shell shfmt -i 0 -d
-	step "embed (copies inside scripts/)" build/embed.sh --check
+	step "embed (copies inside scripts and manifests)" build/embed.sh --check
 	step hadolint each docker hadolint
 	step yamllint each yaml yamllint --strict
 	step "sbom (CycloneDX, SPDX)" bill_of_materials

@@ -736,7 +736,8 @@ embedded_manifest() {
 # >>> deployments/agent.yaml
 # The agent in a cluster: kubectl apply -f deployments/agent.yaml
 #
-# It only reads. Without a token for a control plane it is standalone, and without an API
+# It only reads: rbac-standard.yaml, rbac-minimal.yaml and rbac-full.yaml let commands change
+# things. Without a token for a control plane it is standalone, and without an API
 # token the routes below /api answer 403. Both are in a Secret, each key optional:
 #   kubectl -n pipeops-system create secret generic pipeops-agent-secret \
 #     --from-file=token=FILE --from-file=api-token=FILE \
@@ -772,7 +773,7 @@ metadata:
     app.kubernetes.io/managed-by: kubectl
 automountServiceAccountToken: false
 ---
-# All that the agent can use; rbac-minimal.yaml has less. It writes nothing and sees no Secret.
+# What the agent watches, for all namespaces at once. It writes nothing and sees no Secret.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -785,22 +786,18 @@ metadata:
     app.kubernetes.io/part-of: pipeops
     app.kubernetes.io/managed-by: kubectl
 rules:
-  # Lists, counts and changes: /api/k8s/*, /api/status/*, heartbeats and status reports.
+  # Lists, counts and changes: /api/k8s/*, /api/status/*, heartbeats and status reports. The
+  # identity of the cluster is the uid of the namespace kube-system. get, describe, events.
   - apiGroups: [""]
     resources: [nodes, pods, namespaces, services, events]
-    verbs: [list, watch]
+    verbs: [get, list, watch]
   - apiGroups: [apps]
     resources: [deployments]
-    verbs: [list, watch]
-  # The identity of the cluster is the uid of this namespace.
-  - apiGroups: [""]
-    resources: [namespaces]
-    resourceNames: [kube-system]
-    verbs: [get]
-  # What nodes use, where there is a metrics server.
+    verbs: [get, list, watch]
+  # What nodes and pods use, where there is a metrics server; top.
   - apiGroups: [metrics.k8s.io]
-    resources: [nodes]
-    verbs: [list]
+    resources: [nodes, pods]
+    verbs: [get, list]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

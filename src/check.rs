@@ -10,46 +10,8 @@ use std::sync::Arc;
 use crate::chain::Chain;
 use crate::config::{Key, Settings};
 use crate::control::diagnose;
+use crate::k8s::rights::{COMMANDS, READING, Right, granted_by};
 use crate::k8s::{self, Client, calls};
-
-/// What the watches and the measurement need: verb, API group, resource, and what
-/// is missing without it. `get` is about one object, the others about all.
-const RIGHTS: [(&str, &str, &str, &str); 14] = [
-    ("list", "", "nodes", "nodes are not seen"),
-    ("watch", "", "nodes", "changes of nodes are not seen"),
-    ("list", "", "pods", "pods are not seen"),
-    ("watch", "", "pods", "changes of pods are not seen"),
-    ("list", "", "namespaces", "namespaces are not seen"),
-    (
-        "watch",
-        "",
-        "namespaces",
-        "changes of namespaces are not seen",
-    ),
-    ("list", "apps", "deployments", "deployments are not seen"),
-    (
-        "watch",
-        "apps",
-        "deployments",
-        "changes of deployments are not seen",
-    ),
-    ("list", "", "services", "services are not seen"),
-    ("watch", "", "services", "changes of services are not seen"),
-    ("list", "", "events", "events are not seen"),
-    ("watch", "", "events", "new events are not seen"),
-    (
-        "get",
-        "",
-        "namespaces",
-        "the cluster's identity (uid of kube-system) stays unknown",
-    ),
-    (
-        "list",
-        "metrics.k8s.io",
-        "nodes",
-        "usage comes from the kubelets, or not at all",
-    ),
-];
 
 /// Findings in groups, for people; and whether the agent would do its work.
 pub fn report(settings: &Settings) -> (String, bool) {
@@ -196,35 +158,75 @@ fn kubernetes(report: &mut Report, settings: &Settings) {
 
 fn rights(report: &mut Report, client: &Client) {
     report.group("rights");
-    let mut allowed = Vec::new();
-    for (verb, group, resource, without) in RIGHTS {
-        let name = if group.is_empty() {
-            format!("{verb} {resource}")
-        } else {
-            format!("{verb} {resource}.{group}")
-        };
-        let object = if verb == "get" { calls::IDENTITY } else { "" };
-        match calls::can_i(client, verb, group, resource, object) {
-            Ok(true) => allowed.push(name),
-            Ok(false) => report.warn(
-                &format!("may not {name}: {without}"),
-                "grant it in the agent's ClusterRole, as deployments/agent.yaml does",
-            ),
-            Err(error) => {
-                let text = format!("cannot ask about {name}: {}", Chain(&error));
-                let hint = "the API server must answer SelfSubjectAccessReviews";
-                return report.fail(&text, hint);
-            }
-        }
+    let Some((granted, missing)) = asked(report, client, &READING) else {
+        return;
+    };
+    for right in &missing {
+        let what = format!("may not {}: {}", name(right), right.3);
+        report.warn(&what, &hint_of(right));
     }
-    if allowed.is_empty() {
+    if granted.is_empty() {
         report.fail(
             "none of the rights is granted",
             "bind the agent's ClusterRole: kubectl apply -f deployments/agent.yaml",
         );
     } else {
-        report.fine(&format!("may {}", allowed.join(", ")));
+        report.fine(&format!("may {}", list(&granted, name)));
     }
+    commands(report, client);
+}
+
+/// What the control plane may have done: one finding for each file that has more.
+fn commands(report: &mut Report, client: &Client) {
+    report.group("commands in all namespaces");
+    let Some((granted, missing)) = asked(report, client, &COMMANDS) else {
+        return;
+    };
+    let full = |right: &Right| format!("{} ({})", name(right), right.3);
+    for together in missing.chunk_by(|one, next| hint_of(one) == hint_of(next)) {
+        let what = format!("may not {}", list(together, full));
+        report.warn(&what, &hint_of(&together[0]));
+    }
+    if !granted.is_empty() {
+        report.fine(&format!("may {}", list(&granted, full)));
+    }
+}
+
+/// Those that are granted, and those that are not; nothing when that cannot be asked.
+fn asked(
+    report: &mut Report,
+    client: &Client,
+    rights: &[Right],
+) -> Option<(Vec<Right>, Vec<Right>)> {
+    let (mut granted, mut missing) = (Vec::new(), Vec::new());
+    for right in rights {
+        let (verb, group, resource, _) = *right;
+        let identity = (verb, resource) == ("get", "namespaces");
+        let object = if identity { calls::IDENTITY } else { "" };
+        match calls::can_i(client, verb, group, resource, object) {
+            Ok(true) => granted.push(*right),
+            Ok(false) => missing.push(*right),
+            Err(error) => {
+                let text = format!("cannot ask about {}: {}", name(right), Chain(&error));
+                report.fail(&text, "the API server must answer SelfSubjectAccessReviews");
+                return None;
+            }
+        }
+    }
+    Some((granted, missing))
+}
+
+fn name((verb, group, resource, _): &Right) -> String {
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{verb} {resource}{dot}{group}")
+}
+
+fn list(rights: &[Right], show: fn(&Right) -> String) -> String {
+    rights.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+fn hint_of((verb, group, resource, _): &Right) -> String {
+    format!("granted by {}", granted_by(verb, group, resource))
 }
 
 fn control_plane(report: &mut Report, settings: &Settings) {

@@ -18,6 +18,7 @@ mod kubeconfig;
 pub mod logs;
 mod names;
 pub mod quantity;
+pub mod rights;
 mod socket;
 mod target;
 pub mod types;

@@ -1,24 +1,39 @@
 //! What `deployments/` holds is taken by the API server, alone and by kustomize, and
 //! says the same in each file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Deserializer, Value, json};
+use pipeops_agent::k8s::rights::granted_by;
+use pipeops_agent::yaml;
+use serde_json::{Value, json};
 
 use super::rig::{Cluster, cluster};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments");
 /// The namespace of the manifests.
 const NAMESPACE: &str = "pipeops-system";
-const FILES: [&str; 4] = [
+const FILES: [&str; 7] = [
     "agent.yaml",
     "network-policies.yaml",
+    "rbac-full.yaml",
     "rbac-kubelet-summary.yaml",
     "rbac-minimal.yaml",
+    "rbac-standard.yaml",
+    "rbac/secrets.yaml",
 ];
-const COMPONENTS: [&str; 3] = ["k3s", "minimal", "pvc"];
+const COMPONENTS: [&str; 5] = ["full", "k3s", "minimal", "pvc", "read-only"];
+/// Each rule of an operation role says for which commands it is.
+const ROLES: [&str; 6] = [
+    "workloads",
+    "exec-logs",
+    "nodes",
+    "config",
+    "namespaces",
+    "secrets",
+];
 
 #[test]
 fn the_api_server_takes_every_file_without_a_warning() {
@@ -41,43 +56,134 @@ fn the_api_server_takes_what_kustomize_makes() {
     let namespace = cluster.namespace("kustomize");
     let plain = cluster.kubectl(&["kustomize", FOLDER]);
     try_out(&cluster, &namespace.name, &plain);
-    assert_eq!(objects(&cluster, &plain).len(), 10);
+    assert_eq!(objects(&plain).len(), 20);
     for component in COMPONENTS {
         let made = kustomize(&cluster, &[component]);
         assert_ne!(made, plain, "{component} changes something");
         try_out(&cluster, &namespace.name, &made);
     }
-    try_out(&cluster, &namespace.name, &kustomize(&cluster, &COMPONENTS));
+    let together = kustomize(&cluster, &["full", "k3s", "minimal", "pvc"]);
+    try_out(&cluster, &namespace.name, &together);
 }
 
+/// Components give the rights of the files of their names.
 #[test]
-fn the_minimal_role_is_the_same_for_kustomize() {
+fn the_levels_are_the_same_for_kustomize() {
     let Some(cluster) = cluster() else { return };
-    let made = kustomize(&cluster, &["minimal"]);
-    let rules = |text: &str| rules(&cluster, text, "pipeops-agent");
-    assert_eq!(rules(&made), rules(&read("rbac-minimal.yaml")));
-    assert_ne!(rules(&made), rules(&read("agent.yaml")));
+    for (component, files) in [
+        (&[][..], &["rbac-standard.yaml"][..]),
+        (&["minimal"], &["rbac-minimal.yaml"]),
+        (&["full"], &["rbac-standard.yaml", "rbac-full.yaml"]),
+        (&["read-only"], &[]),
+    ] {
+        let files = files.iter().chain(&["agent.yaml"]);
+        let said = rights(files.flat_map(|file| objects(&read(file))));
+        let made = kustomize(&cluster, component);
+        assert_eq!(rights(objects(&made)), said, "{component:?}");
+    }
 }
 
-/// Not one of them may write, or see secrets, or do whatever there is.
+/// Kind, name, rules and whom they are given to, in some order.
+fn rights(objects: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
+    let all = objects.into_iter();
+    let all = all.filter(|object| object["kind"].as_str().unwrap().contains("Role"));
+    all.map(|object| object.to_string()).collect()
+}
+
+/// Neither Secrets nor whatever there is, but in the two files that say so, and nowhere
+/// the verbs by which rights are made.
 #[test]
-fn no_role_writes_or_has_wildcards() {
-    let Some(cluster) = cluster() else { return };
-    let mut roles = 0;
+fn no_role_has_wildcards_or_secrets_that_does_not_say_so() {
+    let operations = ROLES.map(|role| format!("rbac/{role}.yaml"));
+    let files = FILES
+        .into_iter()
+        .chain(operations.iter().map(String::as_str));
+    for file in files {
+        for (rule, text) in rules_of(file) {
+            assert!(
+                file == "rbac-full.yaml" || !text.contains('*'),
+                "{file}: {text}"
+            );
+            assert!(
+                file == "rbac/secrets.yaml" || !text.contains("secrets"),
+                "{file}: {text}"
+            );
+            for verb in rule["verbs"].as_array().unwrap() {
+                let verb = verb.as_str().unwrap();
+                let reads = ["get", "list", "watch"].contains(&verb);
+                let writes = ["create", "update", "patch", "delete"].contains(&verb);
+                let may = file.starts_with("rbac") && !file.contains("kubelet");
+                assert!(reads || (writes && may), "{file}: {text}");
+            }
+        }
+    }
+}
+
+/// What is above each rule is what the control plane can ask for with it.
+#[test]
+fn each_rule_of_an_operation_says_what_it_is_for() {
+    let operations = ROLES.map(|role| format!("rbac/{role}.yaml"));
+    for file in operations
+        .iter()
+        .map(String::as_str)
+        .chain(["rbac-full.yaml"])
+    {
+        let text = read(file);
+        let (_, rules) = text.split_once("\nrules:\n").unwrap();
+        let lines = rules.lines();
+        let mut above = "";
+        let mut rules = 0;
+        for line in lines {
+            if line.starts_with("  - apiGroups") {
+                rules += 1;
+                let said = above.starts_with("  # ") || above.starts_with("    verbs");
+                assert!(said, "{file}: {line}");
+            }
+            above = line;
+        }
+        assert!(rules > 0, "{file}");
+    }
+}
+
+/// What `check` and the results of commands say about the files is so.
+#[test]
+fn the_file_that_is_named_grants_the_right() {
     for file in FILES {
-        for object in objects(&cluster, &read(file)) {
-            for rule in object["rules"].as_array().into_iter().flatten() {
-                roles += 1;
-                let text = rule.to_string();
-                assert!(!text.contains('*') && !text.contains("secrets"), "{text}");
-                for verb in rule["verbs"].as_array().unwrap() {
-                    let reads = ["get", "list", "watch"].contains(&verb.as_str().unwrap());
-                    assert!(reads, "{file}: {text}");
+        for (rule, text) in rules_of(file) {
+            let words = |field: &str| -> Vec<String> {
+                serde_json::from_value(rule[field].clone()).unwrap()
+            };
+            for group in words("apiGroups") {
+                for resource in words("resources") {
+                    for verb in words("verbs") {
+                        let named = granted_by(&verb, &group, &resource);
+                        let own = named.contains(file) || named.contains("agent.yaml");
+                        let full = file == "rbac-full.yaml" && named.contains(file);
+                        assert!(own || full, "{file}: {text}: {named} for {verb} {resource}");
+                    }
                 }
             }
         }
     }
-    assert_eq!(roles, 8, "rules");
+    for (verb, group, resource) in [
+        ("create", "", "serviceaccounts/token"),
+        ("create", "rbac.authorization.k8s.io", "roles"),
+        ("get", "example.com", "widgets"),
+    ] {
+        let named = granted_by(verb, group, resource);
+        assert_eq!(named, "deployments/rbac-full.yaml");
+    }
+}
+
+/// Each rule in a file, and its text.
+fn rules_of(file: &str) -> Vec<(Value, String)> {
+    let mut rules = Vec::new();
+    for object in objects(&read(file)) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            rules.push((rule.clone(), rule.to_string()));
+        }
+    }
+    rules
 }
 
 pub(super) fn read(file: &str) -> String {
@@ -86,19 +192,15 @@ pub(super) fn read(file: &str) -> String {
 }
 
 /// The rules of a ClusterRole in a manifest, as JSON.
-pub(super) fn rules(cluster: &Cluster, manifest: &str, role: &str) -> Value {
-    let mut objects = objects(cluster, manifest).into_iter();
+pub(super) fn rules(manifest: &str, role: &str) -> Value {
+    let mut objects = objects(manifest).into_iter();
     let found = objects
         .find(|object| object["kind"] == "ClusterRole" && object["metadata"]["name"] == role);
     found.unwrap_or_else(|| panic!("no role {role}"))["rules"].take()
 }
 
-/// What kubectl reads in a manifest.
-fn objects(cluster: &Cluster, manifest: &str) -> Vec<Value> {
-    let create = ["create", "--dry-run=client", "-f", "-", "-o", "json"];
-    let text = cluster.feed(&create, manifest);
-    let objects = Deserializer::from_str(&text).into_iter();
-    objects.map(|object| object.expect("it is JSON")).collect()
+pub(super) fn objects(manifest: &str) -> Vec<Value> {
+    yaml::parse(manifest).expect("it is YAML")
 }
 
 /// Has the API server judge it, in a namespace that exists, and store nothing.
@@ -142,8 +244,7 @@ fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
 /// The page says what the policy says: direction, peer and port of each row.
 #[test]
 fn the_network_page_has_every_connection_that_is_allowed() {
-    let Some(cluster) = cluster() else { return };
-    let policies = objects(&cluster, &read("network-policies.yaml"));
+    let policies = objects(&read("network-policies.yaml"));
     let [deny, agent] = policies.as_slice() else {
         panic!("{policies:?}")
     };

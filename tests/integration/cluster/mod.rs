@@ -5,6 +5,7 @@
 
 mod changes;
 mod faults;
+mod levels;
 mod lists;
 mod manifests;
 mod plane;

@@ -1,0 +1,86 @@
+//! The rights that the agent asks for, and the files of `deployments/` that grant
+//! them: for `check`, and for whoever explains what the API server refused.
+
+/// Verb, API group, resource with its subresource, and what it is for or what is missing
+/// without it.
+pub type Right = (&'static str, &'static str, &'static str, &'static str);
+
+/// What the watches and the measurement need, in all namespaces.
+pub const READING: [Right; 14] = [
+    ("list", "", "nodes", "nodes are not seen"),
+    ("watch", "", "nodes", "changes of nodes are not seen"),
+    ("list", "", "pods", "pods are not seen"),
+    ("watch", "", "pods", "changes of pods are not seen"),
+    ("list", "", "namespaces", "namespaces are not seen"),
+    (
+        "watch",
+        "",
+        "namespaces",
+        "changes of namespaces are not seen",
+    ),
+    ("list", "apps", "deployments", "deployments are not seen"),
+    (
+        "watch",
+        "apps",
+        "deployments",
+        "changes of deployments are not seen",
+    ),
+    ("list", "", "services", "services are not seen"),
+    ("watch", "", "services", "changes of services are not seen"),
+    ("list", "", "events", "events are not seen"),
+    ("watch", "", "events", "new events are not seen"),
+    (
+        "get",
+        "",
+        "namespaces",
+        "the cluster's identity (uid of kube-system) stays unknown",
+    ),
+    (
+        "list",
+        "metrics.k8s.io",
+        "nodes",
+        "usage comes from the kubelets, or not at all",
+    ),
+];
+
+/// What tells whether each operation role of `deployments/rbac/` is bound for all
+/// namespaces, and commands that need it. Those of one file stand together.
+pub const COMMANDS: [Right; 8] = [
+    ("create", "", "pods", "run"),
+    ("patch", "apps", "deployments", "apply, scale, set, rollout"),
+    ("get", "", "pods/log", "logs"),
+    ("create", "", "pods/exec", "exec, cp"),
+    ("patch", "", "configmaps", "apply"),
+    ("patch", "", "nodes", "cordon, taint, label"),
+    ("create", "", "pods/eviction", "drain"),
+    ("create", "", "namespaces", "create"),
+];
+
+/// Which file to apply for a right, in a sentence's words.
+#[must_use]
+pub fn granted_by(verb: &str, group: &str, resource: &str) -> &'static str {
+    let reads = matches!(verb, "get" | "list" | "watch");
+    match (group, resource) {
+        ("", "nodes" | "pods" | "namespaces" | "services" | "events")
+        | ("apps", "deployments")
+        | ("metrics.k8s.io", "nodes" | "pods")
+            if reads =>
+        {
+            "deployments/agent.yaml"
+        }
+        ("", "nodes/proxy") if reads => "deployments/rbac-kubelet-summary.yaml",
+        ("", "secrets") => "deployments/rbac/secrets.yaml",
+        ("", "nodes" | "pods/eviction" | "namespaces" | "resourcequotas" | "limitranges")
+        | ("", "persistentvolumes")
+        | ("storage.k8s.io", "storageclasses")
+        | ("coordination.k8s.io", "leases") => "deployments/rbac-standard.yaml",
+        ("", "pods" | "pods/log" | "pods/exec" | "pods/attach" | "pods/portforward")
+        | ("", "services" | "serviceaccounts" | "persistentvolumeclaims" | "configmaps")
+        | ("", "replicationcontrollers" | "replicationcontrollers/scale" | "endpoints")
+        | ("apps" | "batch" | "autoscaling" | "policy", _)
+        | ("networking.k8s.io" | "discovery.k8s.io", _) => {
+            "deployments/rbac-standard.yaml, or rbac-minimal.yaml in named namespaces"
+        }
+        _ => "deployments/rbac-full.yaml",
+    }
+}
