@@ -21,8 +21,9 @@ main() {
 
 # The same commit gives the same bytes, wherever it is built.
 reproducible() {
+	sysroot=$(rustc --print sysroot)
 	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo \
---remap-path-prefix=$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc"
+--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc"
 }
 
 # The standard library is built with the rest, for size and without backtraces, for which a stripped

@@ -22,6 +22,8 @@ main() {
 	step "embed (copies inside scripts and manifests)" build/embed.sh --check
 	step hadolint each docker hadolint
 	step yamllint each yaml yamllint --strict
+	step "zizmor (workflows)" zizmor --offline --quiet --no-progress --persona pedantic .github
+	step "check-jsonschema (.github)" github_files
 	step "sbom (CycloneDX, SPDX)" bill_of_materials
 	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet
 	step typos typos --hidden --force-exclude
@@ -46,6 +48,14 @@ each() { # SORT COMMAND...
 	names=$(files "$1")
 	shift
 	[ -z "$names" ] || printf '%s\n' "$names" | xargs -r "$@"
+}
+
+github_files() {
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml &&
+		check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml &&
+		check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml &&
+		check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml &&
+		check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 }
 
 bill_of_materials() {

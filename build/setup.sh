@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|python|lint-python|lint|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|registry|lint|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -16,6 +16,7 @@ main() {
 			emulator
 			;;
 		python) command_or_package python3 python3 ;;
+		registry) command_or_package skopeo skopeo ;;
 		lint-python) python build/lint.txt ;;
 		lint)
 			python build/lint.txt

@@ -6,6 +6,7 @@ mod bill;
 mod bundle;
 mod files;
 mod repository;
+mod workflows;
 
 use std::path::Path;
 use std::process::{Command, Output};
