@@ -10,7 +10,7 @@ container=
 
 main() {
 	archive=${1:-bin/image.tar}
-	build/setup.sh registry demo
+	build/setup.sh registry
 	docker info >/dev/null 2>&1 || die "no Docker daemon answers"
 	work=$(mktemp -d)
 	trap 'stop; rm -rf "$work"' EXIT
