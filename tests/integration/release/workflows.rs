@@ -2,6 +2,7 @@
 //! here is run, in a copy of the tree, with stand-ins for what reaches out.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -102,12 +103,13 @@ impl Runner {
     /// As GitHub does: bash, and the first command that fails ends the step.
     #[track_caller]
     fn run(&self, command: &str) {
-        let path = std::env::var("PATH").unwrap();
-        let programs = self.repository.beside("programs");
+        let mut path = self.repository.beside("programs").into_os_string();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap());
         let output = Command::new("bash")
             .args(["-e", "-o", "pipefail", "-c", command])
             .current_dir(self.repository.tree())
-            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("PATH", path)
             .env("RECORD", self.repository.beside("record"))
             .env("RELEASE_BINARIES", self.repository.stand_ins())
             .env("GITHUB_REF", format!("refs/tags/v{VERSION}"))
