@@ -26,6 +26,7 @@ pub mod k8s;
 // Core: the owner of cluster state, what is said about it, what is to be done.
 pub mod cluster;
 pub mod commands;
+pub mod kubectl;
 pub mod report;
 
 // Shell: configuration, thread bodies, routes, wiring.

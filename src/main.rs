@@ -1,18 +1,25 @@
 //! Arguments, logger, configuration, run, exit code.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use pipeops_agent::chain::Chain;
 use pipeops_agent::config::{self, Environment, Invocation, Settings};
 use pipeops_agent::signals::Signals;
-use pipeops_agent::{agent, check, group, logger, probe, version};
+use pipeops_agent::{agent, check, group, kubectl, logger, probe, stop, version};
 
 /// Wrong usage or configuration: EX_USAGE of sysexits(3).
 const CONFIGURATION: u8 = 64;
 const FAILURE: u8 = 1;
+/// The command, and the name under which the program is that command.
+const KUBECTL: &str = "kubectl";
 
 fn main() -> ExitCode {
+    if let Some(arguments) = kubectl_arguments() {
+        return run_kubectl(&arguments);
+    }
     let arguments = std::env::args_os().skip(1);
     match config::load(arguments, &Environment::of_process()) {
         Ok(Invocation::Help) => print(&config::help()),
@@ -35,6 +42,35 @@ fn main() -> ExitCode {
             ExitCode::from(CONFIGURATION)
         }
     }
+}
+
+/// What follows the word `kubectl`, or the name of the program if that is `kubectl`.
+fn kubectl_arguments() -> Option<Vec<String>> {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next()?;
+    if Path::new(&program).file_name() != Some(OsStr::new(KUBECTL)) && arguments.next()? != KUBECTL
+    {
+        return None;
+    }
+    let text = |argument: OsString| argument.to_string_lossy().into_owned();
+    Some(arguments.map(text).collect())
+}
+
+fn run_kubectl(arguments: &[String]) -> ExitCode {
+    // SIGINT and SIGTERM end it at once: nothing is left behind.
+    let (_running, stop) = stop::channel();
+    let options = config::kubernetes(&Environment::of_process());
+    let context = kubectl::Context {
+        cluster: kubectl::Cluster::Found(options),
+        stop,
+    };
+    let io = kubectl::Io {
+        stdin: Box::new(std::io::stdin()),
+        stdout: &mut std::io::BufWriter::new(std::io::stdout()),
+        stderr: &mut std::io::stderr(),
+    };
+    let code = kubectl::run(arguments, io, &context);
+    ExitCode::from(u8::try_from(code).unwrap_or(FAILURE))
 }
 
 fn run(settings: &Settings) -> ExitCode {

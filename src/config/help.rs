@@ -9,6 +9,7 @@ const USAGE: &str = "\
 Usage: pipeops-agent [run] [FLAG..]  watch the cluster, report, serve
        pipeops-agent check [FLAG..]  say whether all is in order, change nothing
        pipeops-agent probe live|ready|started [FLAG..]  ask the agent here
+       pipeops-agent kubectl VERB..  do as kubectl does, also by a link so named
 ";
 
 const ENDING: &str = "  -h, --help  -V, --version

@@ -25,6 +25,7 @@ pub use environment::Environment;
 pub use help::help;
 pub use layers::Source;
 pub use mistake::{Mistake, Mistakes};
+pub use options::kubernetes;
 pub use settings::{InCluster, Kubernetes, Settings};
 pub use table::{Fallback, Group, Key, Kind, SETTINGS, Setting};
 

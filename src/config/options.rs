@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::settings::Settings;
+use super::environment::{self, Environment};
+use super::settings::{self, Kubernetes, Settings};
 use crate::control;
 use crate::http;
 use crate::k8s;
@@ -11,21 +12,30 @@ use crate::k8s;
 /// (<https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>).
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// How to find the API server by the environment alone, for what is not the agent.
+pub fn kubernetes(environment: &Environment) -> k8s::Options {
+    let mut layer = environment::read(environment);
+    of(&settings::kubernetes(&mut layer, environment))
+}
+
+fn of(kubernetes: &Kubernetes) -> k8s::Options {
+    let in_cluster = kubernetes.in_cluster.as_ref().map(|pod| k8s::InCluster {
+        host: pod.host.clone(),
+        port: pod.port,
+        folder: PathBuf::from(SERVICE_ACCOUNT),
+    });
+    k8s::Options {
+        kubeconfig: kubernetes.kubeconfig.clone(),
+        context: kubernetes.context.clone(),
+        in_cluster,
+        home: kubernetes.home.clone(),
+    }
+}
+
 impl Settings {
     /// How to find the API server.
     pub fn kubernetes(&self) -> k8s::Options {
-        let kubernetes = &self.kubernetes;
-        let in_cluster = kubernetes.in_cluster.as_ref().map(|pod| k8s::InCluster {
-            host: pod.host.clone(),
-            port: pod.port,
-            folder: PathBuf::from(SERVICE_ACCOUNT),
-        });
-        k8s::Options {
-            kubeconfig: kubernetes.kubeconfig.clone(),
-            context: kubernetes.context.clone(),
-            in_cluster,
-            home: kubernetes.home.clone(),
-        }
+        of(&self.kubernetes)
     }
 
     /// How to reach the control plane; none: standalone.

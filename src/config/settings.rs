@@ -115,7 +115,7 @@ const API_TOKEN: Keys = Keys {
     file: Key::ApiTokenFile,
 };
 
-fn kubernetes(layer: &mut Layer, environment: &Environment) -> Kubernetes {
+pub(super) fn kubernetes(layer: &mut Layer, environment: &Environment) -> Kubernetes {
     Kubernetes {
         kubeconfig: layer
             .take(Key::Kubeconfig, value::paths)

@@ -1,5 +1,7 @@
 //! Sends requests to the API server, one at a time, and judges the answers.
 //!
+//! What others than `k8s` ask for is a [`Call`].
+//!
 //! It never waits and never repeats a request, but once with another token when
 //! the file had one. When to try again is the caller's business.
 
@@ -14,6 +16,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
 use super::Target;
+use super::call::{Call, JSON};
 use super::error::{Cause, Error, Status, Verdict};
 use crate::secret::Secret;
 
@@ -36,8 +39,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     target: Arc<Target>,
-    /// Longest silence while an answer is read.
-    silence: Duration,
+    /// Longest silence while an answer is read, if there is a limit.
+    silence: Option<Duration>,
     way: Mutex<Way>,
 }
 
@@ -53,7 +56,16 @@ impl Client {
     /// # Errors
     /// A file of the credentials cannot be used.
     pub fn for_calls(target: Arc<Target>) -> Result<Self, Error> {
-        Self::new(target, Duration::from_secs(15))
+        Self::new(target, Some(Duration::from_secs(15)))
+    }
+
+    /// For what a person or the control plane asks for: it takes as long as it takes,
+    /// unless there is a limit, or [`Self::shutdown`] ends it.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn for_commands(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
+        Self::new(target, silence)
     }
 
     /// For one watch, which has connections of its own.
@@ -61,10 +73,10 @@ impl Client {
     /// # Errors
     /// A file of the credentials cannot be used.
     pub fn for_watch(target: Arc<Target>, silence: Duration) -> Result<Self, Error> {
-        Self::new(target, silence)
+        Self::new(target, Some(silence))
     }
 
-    fn new(target: Arc<Target>, silence: Duration) -> Result<Self, Error> {
+    fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
         let agent = agent(&target, silence)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -108,7 +120,13 @@ impl Client {
         path: &str,
         body: Option<&[u8]>,
     ) -> Result<T, Error> {
-        let response = self.send(method, path, body)?;
+        let body = body.map(|body| (JSON, body));
+        let response = self.send(&Call {
+            method,
+            path,
+            accept: JSON,
+            body,
+        })?;
         let mut answer = Vec::new();
         read(path, response, ANSWER, &mut answer, &|| ())?;
         serde_json::from_slice(&answer)
@@ -117,19 +135,14 @@ impl Client {
 
     /// A successful answer whose body is still to be read.
     pub(super) fn open(&self, path: &str) -> Result<Response<Body>, Error> {
-        self.send("GET", path, None)
+        self.send(&Call::get(path, JSON))
     }
 
-    fn send(
-        &self,
-        method: &'static str,
-        path: &str,
-        body: Option<&[u8]>,
-    ) -> Result<Response<Body>, Error> {
+    pub(super) fn send(&self, call: &Call<'_>) -> Result<Response<Body>, Error> {
         let outcome = self
-            .authorized(method, path, body)
+            .authorized(call)
             .and_then(judge)
-            .map_err(|cause| Error::new(method, path, cause));
+            .map_err(|cause| Error::new(call.method, call.path, cause));
         let unknown = |error: &Error| error.verdict() == Verdict::Unauthorized;
         if outcome
             .as_ref()
@@ -141,41 +154,34 @@ impl Client {
     }
 
     /// Tries with the current token, and once more if the file has another by now.
-    fn authorized(
-        &self,
-        method: &'static str,
-        path: &str,
-        body: Option<&[u8]>,
-    ) -> Result<Response<Body>, Cause> {
+    fn authorized(&self, call: &Call<'_>) -> Result<Response<Body>, Cause> {
         let target = &self.shared.target;
         let authorization = target.authorization(Instant::now()).map_err(Cause::Token)?;
-        let first = self.exchange(method, path, body, authorization.as_ref())?;
+        let first = self.exchange(call, authorization.as_ref())?;
         let refused = authorization.filter(|_| first.status() == 401);
         let other = refused.and_then(|old| target.other_authorization(&old, Instant::now()));
         match other {
-            Some(other) => self.exchange(method, path, body, Some(&other)),
+            Some(other) => self.exchange(call, Some(&other)),
             None => Ok(first),
         }
     }
 
     fn exchange(
         &self,
-        method: &'static str,
-        path: &str,
-        body: Option<&[u8]>,
+        call: &Call<'_>,
         authorization: Option<&Secret>,
     ) -> Result<Response<Body>, Cause> {
         let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.shared.target.server()))
-            .header(header::ACCEPT, "application/json");
+            .method(call.method)
+            .uri(format!("{}{}", self.shared.target.server(), call.path))
+            .header(header::ACCEPT, call.accept);
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization.expose());
         }
         let agent = self.way().agent.clone();
-        match body {
-            Some(body) => request
-                .header(header::CONTENT_TYPE, "application/json")
+        match call.body {
+            Some((content_type, body)) => request
+                .header(header::CONTENT_TYPE, content_type)
                 .body(body)
                 .map_err(ureq::Error::Http)
                 .and_then(|request| agent.run(request)),
@@ -259,7 +265,7 @@ fn judge(response: Response<Body>) -> Result<Response<Body>, Cause> {
     Err(Cause::Status(Status::of(code.as_u16(), retry_after, &body)))
 }
 
-fn agent(target: &Target, silence: Duration) -> Result<Agent, Error> {
+fn agent(target: &Target, silence: Option<Duration>) -> Result<Agent, Error> {
     let tls = target
         .tls()
         .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
@@ -270,7 +276,7 @@ fn agent(target: &Target, silence: Duration) -> Result<Agent, Error> {
     ))
 }
 
-fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
+fn config(tls: TlsConfig, silence: Option<Duration>) -> ureq::config::Config {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -279,8 +285,8 @@ fn config(tls: TlsConfig, silence: Duration) -> ureq::config::Config {
         .tls_config(tls)
         .user_agent(USER_AGENT)
         .timeout_connect(Some(Duration::from_secs(5)))
-        .timeout_recv_response(Some(Duration::from_secs(15)))
-        .timeout_per_read(Some(silence))
+        .timeout_recv_response(silence.map(|silence| silence.min(Duration::from_secs(15))))
+        .timeout_per_read(silence)
         .timeout_per_write(Some(Duration::from_secs(10)))
         // Each connection has two of either, all touched. The defaults cost ten
         // times the memory; a header with a long token must fit into the output.

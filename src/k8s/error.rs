@@ -54,17 +54,28 @@ pub(super) enum Cause {
 /// object of a refusal, or as much of one as could be read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Status {
-    pub(super) code: u16,
-    pub(super) reason: Option<String>,
-    pub(super) message: Option<String>,
-    details: Option<Details>,
+pub struct Status {
+    pub code: u16,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    details: Option<Box<Details>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Details {
+pub struct Details {
+    pub kind: String,
+    pub name: String,
+    pub causes: Vec<FieldCause>,
     retry_after_seconds: Option<u32>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FieldCause {
+    pub field: String,
+    pub message: String,
 }
 
 impl Error {
@@ -87,6 +98,20 @@ impl Error {
             | Cause::Garbage(_)
             | Cause::Output(_) => Verdict::Retry { after: None },
         }
+    }
+
+    /// What the server said when it refused.
+    pub fn status(&self) -> Option<&Status> {
+        match &self.cause {
+            Cause::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing listens where the server should be.
+    pub fn is_refused(&self) -> bool {
+        matches!(&self.cause, Cause::Transport(ureq::Error::Io(error))
+            if error.kind() == std::io::ErrorKind::ConnectionRefused)
     }
 
     /// Whether an answer was larger than the limit.
@@ -133,9 +158,7 @@ impl Status {
         });
         status.code = code;
         if retry_after.is_some() {
-            status.details = Some(Details {
-                retry_after_seconds: retry_after,
-            });
+            status.details.get_or_insert_default().retry_after_seconds = retry_after;
         }
         status
     }
@@ -154,7 +177,12 @@ impl Status {
         }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    pub fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
+    }
+
+    /// How long to wait before the same is asked again, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.details.as_ref()?.retry_after_seconds?;
         Some(Duration::from_secs(seconds.into()))
     }

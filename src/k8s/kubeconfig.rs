@@ -117,6 +117,7 @@ impl Config {
         let user = self.find(&self.users, "user", named("user")?)?;
         Ok(Target {
             server: server(&cluster)?,
+            namespace: context.text("namespace")?.unwrap_or("default").to_owned(),
             origin: format!("context {name} of {}", context.file.display()),
             trust: trust(&cluster)?,
             identity: identity(&user)?,

@@ -4,6 +4,7 @@
 //! [`watch`] follows one kind, [`usage`] measures nodes, [`types`] are the
 //! narrow shapes that are read. When to do what is the business of `work`.
 
+mod call;
 pub mod calls;
 mod client;
 mod credentials;
@@ -27,8 +28,9 @@ pub mod watch;
 
 use std::path::PathBuf;
 
+pub use call::{Answer, Call, JSON};
 pub use client::Client;
-pub use error::{Error, Verdict};
+pub use error::{Details, Error, FieldCause, Status, Verdict};
 pub use socket::Closer;
 pub use target::{Target, TargetError, target};
 

@@ -25,6 +25,8 @@ const K3S: &str = "/etc/rancher/k3s/k3s.yaml";
 #[derive(Debug)]
 pub struct Target {
     pub(super) server: Server,
+    /// Where requests go that name no namespace.
+    pub(super) namespace: String,
     /// For people: where all this is from.
     pub(super) origin: String,
     pub(super) trust: Trust,
@@ -135,6 +137,11 @@ impl Target {
             Trust::Public | Trust::Authority(_) => "",
         };
         format!("{} ({}{check})", self.server.shown, self.origin)
+    }
+
+    /// Where requests go that name no namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// `https://host:port[/prefix]` without a slash at the end.

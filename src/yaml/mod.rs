@@ -1,17 +1,21 @@
-//! Reads YAML into JSON values: kubeconfig, manifests and the configuration file.
+//! Reads YAML into JSON values: kubeconfig, manifests and the configuration file; and
+//! writes them ([`to_string`]).
 //!
 //! Syntax is YAML 1.2; plain scalars mean what they mean to kubectl (see
 //! [`scalar`]). The texts hold secrets: an error has a place and a reason and
-//! never quotes what stands there. It does not write YAML.
+//! never quotes what stands there.
 
 mod build;
 mod json;
 mod scalar;
+mod write;
 
 use std::fmt;
 
 use saphyr_parser::{Marker, Parser, ScanError};
 use serde_json::Value;
+
+pub use write::to_string;
 
 /// Longest text that is read, in bytes.
 pub const MAX_TEXT: usize = 4 * 1024 * 1024;

@@ -73,6 +73,101 @@ fn plain(text: Cow<'_, str>) -> Result<Value, &'static str> {
     }
 }
 
+/// Whether a plain scalar of that text would not be read as that text, by this or by
+/// other readers of YAML 1.1: those have times, and numbers to the base of 60.
+pub(super) fn means_more(text: &str) -> bool {
+    let is_text = matches!(plain(Cow::Borrowed(text)), Ok(Value::String(_)));
+    !is_text || is_time(text) || is_base_60(text)
+}
+
+/// `2026-1-2`, alone or with a time of the day.
+fn is_time(text: &str) -> bool {
+    let digits = |text: &str, most: usize| {
+        let count = text.bytes().take_while(u8::is_ascii_digit).count();
+        let value = text[..count].parse::<u32>().ok();
+        value
+            .filter(|_| (1..=most).contains(&count))
+            .map(|value| (value, count))
+    };
+    let mut rest = text;
+    let mut parts = [0; 6];
+    let separators = ["-", "-", " Tt", ":", ":", ""];
+    for (index, separator) in separators.into_iter().enumerate() {
+        let most = if index == 0 { 4 } else { 2 };
+        let Some((value, count)) = digits(rest, most) else {
+            return false;
+        };
+        if index == 0 && count != 4 {
+            return false;
+        }
+        parts[index] = value;
+        rest = &rest[count..];
+        if index == 2 && rest.is_empty() {
+            break;
+        }
+        match rest.chars().next() {
+            Some(c) if separator.contains(c) => rest = &rest[1..],
+            _ if separator.is_empty() => {}
+            _ => return false,
+        }
+    }
+    let [year, month, day, hour, minute, second] = parts;
+    let is_date = (1..=12).contains(&month) && (1..=days(year, month)).contains(&day);
+    is_date && hour < 24 && minute < 60 && second < 60 && ends_as_time(text, rest)
+}
+
+/// What may follow the seconds: a fraction, and a zone if there is a `T`.
+fn ends_as_time(text: &str, rest: &str) -> bool {
+    let rest = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    if !text.contains(['T', 't']) {
+        return rest.is_empty();
+    }
+    let zone = rest.as_bytes();
+    let digits = |range: std::ops::Range<usize>| {
+        zone.get(range)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    rest == "Z"
+        || (zone.len() == 6
+            && matches!(zone[0], b'+' | b'-')
+            && digits(1..3)
+            && zone[3] == b':'
+            && digits(4..6))
+}
+
+fn days(year: u32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// `1:30`, `-10:59:59.5`
+fn is_base_60(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let mut parts = whole.split(':');
+    let first = parts.next().unwrap_or_default();
+    let mut count = 0;
+    let sixtieths = parts.all(|part| {
+        count += 1;
+        matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9'])
+    });
+    sixtieths
+        && count > 0
+        && first.starts_with(|c: char| c.is_ascii_digit())
+        && plain(first)
+        && plain(fraction)
+}
+
 /// The number that a plain scalar is.
 fn number(text: &str) -> Option<Number> {
     let mut characters = text.chars();

@@ -1,0 +1,120 @@
+//! Durations: as flags have them, and as ages are shown.
+//!
+//! The first is Go's syntax (`1h2m3.5s`), the second what kubectl shows where the server
+//! does not: a few digits with the largest units.
+
+/// Seconds of a text such as `1m30s`, `500ms` or `0`.
+///
+/// # Errors
+/// The problem in Go's words.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let invalid = || format!("time: invalid duration {text:?}");
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Ok(0.0);
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let number: f64 = rest[..digits].parse().map_err(|_| invalid())?;
+        rest = &rest[digits..];
+        let letters = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
+        let unit = &rest[..letters];
+        let factor = match unit {
+            "ns" => 1e-9,
+            "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "" => return Err(format!("time: missing unit in duration {text:?}")),
+            _ => return Err(format!("time: unknown unit {unit:?} in duration {text:?}")),
+        };
+        total += number * factor;
+        rest = &rest[letters..];
+    }
+    Ok(sign * total)
+}
+
+/// How long ago: `5d3h`, `47m`, `<invalid>` for a time to come.
+pub fn age(seconds: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const YEAR: i64 = 365 * DAY;
+    let pair = |large: i64, first: &str, small: i64, second: &str| {
+        let (whole, part) = (seconds / large, seconds % large / small);
+        if part == 0 {
+            format!("{whole}{first}")
+        } else {
+            format!("{whole}{first}{part}{second}")
+        }
+    };
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1 => "0s".to_owned(),
+        _ if seconds < 2 * MINUTE => format!("{seconds}s"),
+        _ if seconds < 10 * MINUTE => pair(MINUTE, "m", 1, "s"),
+        _ if seconds < 3 * HOUR => format!("{}m", seconds / MINUTE),
+        _ if seconds < 8 * HOUR => pair(HOUR, "h", MINUTE, "m"),
+        _ if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
+        _ if seconds < 8 * DAY => pair(DAY, "d", HOUR, "h"),
+        _ if seconds < 2 * YEAR => format!("{}d", seconds / DAY),
+        _ if seconds < 8 * YEAR => pair(YEAR, "y", DAY, "d"),
+        _ => format!("{}y", seconds / YEAR),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_reads_them() {
+        for (text, expected) in [
+            ("0", Ok(0.0)),
+            ("1h2m3.5s", Ok(3723.5)),
+            ("-1m", Ok(-60.0)),
+            ("1500ms", Ok(1.5)),
+            ("5", Err("time: missing unit in duration \"5\"".to_owned())),
+            ("", Err("time: invalid duration \"\"".to_owned())),
+            ("x", Err("time: invalid duration \"x\"".to_owned())),
+            (
+                "1d",
+                Err("time: unknown unit \"d\" in duration \"1d\"".to_owned()),
+            ),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_have_few_digits() {
+        for (seconds, expected) in [
+            (-5, "<invalid>"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (600, "10m"),
+            (3 * 3600 + 60, "3h1m"),
+            (9 * 3600, "9h"),
+            (50 * 3600, "2d2h"),
+            (9 * 86400, "9d"),
+            (800 * 86400, "2y70d"),
+            (9 * 365 * 86400, "9y"),
+        ] {
+            assert_eq!(age(seconds), expected);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! How things are shown: tables, JSON, YAML, names.
+
+pub mod go;
+pub mod json;
+pub mod tabs;
+
+use serde_json::Value;
+
+/// `pod/web`, `deployment.apps/web`
+pub fn name_of(object: &Value) -> String {
+    let name = object["metadata"]["name"].as_str().unwrap_or("<unknown>");
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let kind = object["kind"].as_str().unwrap_or("<unknown>");
+    format!("{}/{name}", kind_of(kind, group))
+}
+
+/// `pod`, `deployment.apps`
+pub fn kind_of(kind: &str, group: &str) -> String {
+    let kind = kind.to_lowercase();
+    if group.is_empty() {
+        kind
+    } else {
+        format!("{kind}.{group}")
+    }
+}
+
+/// Leaves out who last changed which field.
+pub fn without_managed_fields(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+}
