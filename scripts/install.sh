@@ -937,7 +937,7 @@ spec:
             sources:
               - serviceAccountToken: {path: token, expirationSeconds: 3607}
               - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
-              - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+              - downwardAPI: {items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}]}
 ---
 apiVersion: v1
 kind: Service

@@ -514,7 +514,9 @@ follow_image() {
 plan() {
 	kube apply -k "$work/apply" --dry-run=server >"$work/plan" ||
 		die 4 "the API server refuses the new manifest" "read the line above; nothing was changed"
-	grep -v ' unchanged' "$work/plan" >"$work/changes" || :
+	# Its words are not enough: "configured" is also what only defaults set apart. diff compares the results.
+	changes=yes
+	! kube diff -k "$work/apply" >/dev/null 2>&1 || changes=no
 	awk '/ created/ { print $1 }' "$work/plan" >"$work/added"
 }
 
@@ -663,13 +665,13 @@ main() {
 	settings
 	kustomization "$work/apply"
 	plan
-	if [ ! -s "$work/changes" ] && ! newest_backup upgrading; then
+	if [ $changes = no ] && ! newest_backup upgrading; then
 		[ -n "$version" ] && [ "$version" = "${wanted:-$version}" ] || verify "$wanted" /ready ||
 			die 4 "that version is applied but does not answer" "health-check.sh; or $program --rollback"
 		say "kept: version $version runs, pod $pod; nothing to do"
 		exit 0
 	fi
-	[ -z "$DRY_RUN" ] || sed 's/ (server dry run)//; s/^/would apply: /' "$work/changes"
+	[ -z "$DRY_RUN" ] || sed '/ unchanged/d; s/ (server dry run)//; s/^/would apply: /' "$work/plan"
 	back_up
 	carry_images
 	[ -n "$DRY_RUN" ] || upgrade
