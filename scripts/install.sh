@@ -86,6 +86,7 @@ workspace() {
 
 cleanup() {
 	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	[ -z "${terminal:-}" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
@@ -394,6 +395,24 @@ number() { # WHAT VALUE MOST
 	esac
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
 }
+
+# As the agent takes it. It may hold a password, so it is not shown.
+control_plane_url() { # URL
+	[ -n "$1" ] || return 0
+	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
+	case $1 in
+	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
+	*) die 1 "over plain http the token could be read on the way" "give --api-url as https://host[:port]" ;;
+	esac
+}
+
+log_level() { # LEVEL
+	case $1 in
+	'' | error | warn | info | debug | trace) ;;
+	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
+	esac
+}
 # <<< scripts/lib/values.sh
 
 # >>> scripts/lib/agent.sh
@@ -568,18 +587,11 @@ arguments() {
 check_values() {
 	name "cluster name" "$CLUSTER_NAME"
 	name "agent id" "$AGENT_ID"
-	case $API_URL in
-	'' | https://?* | http://?*) ;;
-	*) die 1 "not a URL: $API_URL" "give --api-url as https://host[:port]" ;;
-	esac
-	plain "API URL" "$API_URL"
+	control_plane_url "$API_URL"
 	plain "image" "$IMAGE"
 	number "port" "${PORT:-8080}" 65535
 	number "timeout" "$TIMEOUT" 86400
-	case $LOG_LEVEL in
-	'' | error | warn | info | debug | trace) ;;
-	*) die 1 "not a log level: $LOG_LEVEL" "error, warn, info, debug or trace" ;;
-	esac
+	log_level "$LOG_LEVEL"
 	case $NODE_TYPE in
 	server) ;;
 	agent)

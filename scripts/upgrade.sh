@@ -80,6 +80,7 @@ workspace() {
 
 cleanup() {
 	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	[ -z "${terminal:-}" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
@@ -234,6 +235,24 @@ number() { # WHAT VALUE MOST
 	*[!0-9]* | '' | 0* | ??????*) die 1 "not a $1: $2" "a number from 1 to $3" ;;
 	esac
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
+}
+
+# As the agent takes it. It may hold a password, so it is not shown.
+control_plane_url() { # URL
+	[ -n "$1" ] || return 0
+	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
+	case $1 in
+	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
+	*) die 1 "over plain http the token could be read on the way" "give --api-url as https://host[:port]" ;;
+	esac
+}
+
+log_level() { # LEVEL
+	case $1 in
+	'' | error | warn | info | debug | trace) ;;
+	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
+	esac
 }
 # <<< scripts/lib/values.sh
 

@@ -39,6 +39,7 @@ workspace() {
 
 cleanup() {
 	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
+	[ -z "${terminal:-}" ] || stty "$terminal"
 	rm -rf "$work"
 }
 

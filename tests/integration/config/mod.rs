@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes both anew.
 
+mod generated;
 mod page;
 mod program;
 

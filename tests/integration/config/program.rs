@@ -10,15 +10,15 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What a run of the agent gave.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 /// Runs the agent with these arguments, and these variables alone. No kubeconfig of
 /// this machine is found.
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+pub(super) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let built = || OsString::from(env!("CARGO_BIN_EXE_pipeops-agent"));
     let program = env::var_os("PIPEOPS_BIN").unwrap_or_else(built);
     let output = Command::new(program)
@@ -44,7 +44,7 @@ fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().expect("folders of tests are UTF-8")
 }
 
