@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, bounded};
 use crate::api::{self, Api};
 use crate::chain::Chain;
 use crate::cluster::{Kind, Published, State, Update, publication};
+use crate::commands::journal::Journal;
 use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
@@ -18,6 +19,7 @@ use crate::http::Front;
 use crate::k8s;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
+use crate::work::commands::{Commands, Tools};
 use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, resource};
 use crate::{process, version};
 
@@ -26,6 +28,8 @@ const STACK: usize = 512 * 1024;
 /// From the first interrupt to the end of the process.
 const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Largest journal of commands, in bytes.
+const JOURNAL: u64 = 4 * 1024 * 1024;
 /// Updates on their way to the state; full means that watches wait.
 const UPDATES: usize = 256;
 /// A loop that blocks in the network is bounded by its own time limits; three
@@ -203,6 +207,9 @@ impl Agent {
         let farewell = control::Client::new(&farewell).map_err(mistaken)?;
         let kept = recall(settings);
         self.state_kept = Some(kept.0.is_some());
+        let farewell = Arc::new(farewell);
+        // Before those whose interrupt cuts the calls that all of them share.
+        self.take_commands(&session, settings, Arc::clone(&farewell));
         self.speak(session, kept, farewell);
         self.control = Some(api::ControlPlane {
             link,
@@ -212,14 +219,33 @@ impl Agent {
         Ok(())
     }
 
+    /// The loop that does what the control plane asks for.
+    fn take_commands(
+        &mut self,
+        session: &Arc<Session>,
+        settings: &Settings,
+        farewell: Arc<control::Client>,
+    ) {
+        let tools = Tools {
+            session: Arc::clone(session),
+            published: self.published.clone(),
+            target: Arc::clone(&self.target),
+            namespace: self.target.namespace().to_owned(),
+        };
+        let journal = Journal::new(settings.state_dir.clone(), JOURNAL);
+        let commands = Commands::new(tools, journal, farewell);
+        let body = move |stop: &Stop, beat: &Beat| commands.run(stop, beat);
+        self.add("commands", SILENCE, body, || {});
+    }
+
     /// The two loops that share a session.
-    fn speak(&mut self, session: Arc<Session>, kept: Kept, farewell: control::Client) {
+    fn speak(&mut self, session: Arc<Session>, kept: Kept, farewell: Arc<control::Client>) {
         // Full means that the status loop already knows.
         let (due, asked) = bounded(1);
         let calls = Arc::clone(&session.client);
         let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
         let published = self.published.clone();
-        let heartbeat = Heartbeat::new(session, published, kept, due, Arc::new(farewell));
+        let heartbeat = Heartbeat::new(session, published, kept, due, farewell);
         // In this order: status must know that the end has come before its call is cut.
         let body = move |stop: &Stop, beat: &Beat| status.run(stop, beat);
         self.add("status", SILENCE, body, || {});

@@ -1,10 +1,17 @@
 //! What the control plane asks for, once and safely: everything but the threads.
 //!
 //! Data moves one way: poll, journal, execute, outbox. Here is what those steps decide;
-//! the threads that take them are in `work`. [`Outcome`] and [`End`] say how a command
-//! ended, [`journal`] remembers that across a crash.
+//! the threads that take them are in `work`. A [`Command`] is what came, [`Printed`] what
+//! it prints, [`Outcome`] and [`End`] how it ended; [`journal`] remembers that across a
+//! crash, and a [`Letter`] tells it.
 
+mod command;
 pub mod journal;
+mod letter;
 mod outcome;
+mod printed;
 
+pub use command::{Command, Config, Invalid, Kubectl, Task};
+pub use letter::Letter;
 pub use outcome::{End, Outcome};
+pub use printed::{Batch, Printed, Stream};

@@ -47,7 +47,15 @@ pub struct Facts<'a> {
 }
 
 /// What this version lets a control plane do.
-pub const CAPABILITIES: &[&str] = &["heartbeat", "status"];
+pub const CAPABILITIES: &[&str] = &[
+    "heartbeat",
+    "status",
+    "commands",
+    "ping",
+    "config",
+    "cancel",
+    "kubectl",
+];
 
 #[cfg(test)]
 mod fixture;

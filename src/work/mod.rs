@@ -5,6 +5,7 @@
 //! how to watch in `k8s`, what a change is in `cluster`, what a report says in
 //! `report`.
 
+pub mod commands;
 mod heartbeat;
 mod keep;
 mod reflect;

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::control::proto::{AgentStatus, ProxyStatus, WantedIntervals};
 use crate::control::{Client, Intervals, Link};
+use crate::kubectl;
 use crate::report::{CAPABILITIES, Facts};
 
 /// There is no setting for labels yet.
@@ -29,6 +30,7 @@ pub struct Session {
     pub link: Arc<Link>,
     pub identity: Identity,
     intervals: Mutex<Intervals>,
+    capabilities: Vec<&'static str>,
 }
 
 impl Session {
@@ -43,6 +45,7 @@ impl Session {
             link,
             identity,
             intervals: Mutex::new(intervals),
+            capabilities: capabilities(),
         }
     }
 
@@ -86,7 +89,22 @@ impl Session {
             control_plane_url: &self.identity.control_plane_url,
             status,
             proxy_status: ProxyStatus::Disabled,
-            capabilities: CAPABILITIES,
+            capabilities: &self.capabilities,
         }
     }
+}
+
+/// Calls, and the types of commands whose verb there is.
+fn capabilities() -> Vec<&'static str> {
+    let verbs = kubectl::supported();
+    let types = [
+        ("apply", "apply"),
+        ("logs", "logs"),
+        ("exec", "exec"),
+        ("scale", "scale"),
+        ("restart", "rollout restart"),
+    ];
+    let there = types.into_iter().filter(|(_, verb)| verbs.contains(verb));
+    let there = there.map(|(name, _)| name);
+    CAPABILITIES.iter().copied().chain(there).collect()
 }

@@ -4,6 +4,7 @@ mod agent;
 mod api;
 mod budget;
 mod cluster;
+mod commands;
 mod config;
 mod control;
 mod http;

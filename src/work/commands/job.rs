@@ -1,0 +1,143 @@
+//! One command in hand: what it is, what it has printed, how it is ended from outside.
+
+use std::io::{self, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::commands::{Command, Outcome, Printed, Stream};
+use crate::k8s;
+use crate::stop::{self, Stop, StopSource};
+
+/// Output that may wait for its chunks before the command waits too. Without a link
+/// nobody waits: then the middle of the output is left out.
+const AHEAD: u64 = 256 * 1024;
+/// A command waits so long for its chunks to go.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Job {
+    pub(super) command: Command,
+    stop: Stop,
+    ending: Mutex<Ending>,
+    output: Mutex<Output>,
+    /// Chunks went, or need not go any more.
+    went: Condvar,
+}
+
+#[derive(Default)]
+struct Ending {
+    /// Dropping it ends the command.
+    source: Option<StopSource>,
+    client: Option<k8s::Client>,
+    why: Option<Outcome>,
+}
+
+pub(super) struct Output {
+    pub(super) printed: Printed,
+    /// When chunks went last.
+    pub(super) flushed: Instant,
+    /// False while chunks cannot go, or nobody wants them.
+    pub(super) flows: bool,
+    pub(super) unwanted: bool,
+    /// None before it began.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Job {
+    pub(super) fn new(command: Command) -> Self {
+        let (source, stop) = stop::channel();
+        let now = Instant::now();
+        Self {
+            stop,
+            ending: Mutex::new(Ending {
+                source: Some(source),
+                ..Ending::default()
+            }),
+            output: Mutex::new(Output {
+                printed: Printed::new(),
+                flushed: now,
+                flows: true,
+                unwanted: false,
+                deadline: None,
+            }),
+            went: Condvar::new(),
+            command,
+        }
+    }
+
+    /// The clock of its time limit starts.
+    pub(super) fn begin(&self) {
+        let now = Instant::now();
+        let mut output = self.output();
+        output.flushed = now;
+        output.deadline = Some(now + self.command.limit);
+    }
+
+    pub(super) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// A client whose calls end with the command.
+    pub(super) fn uses(&self, client: &k8s::Client) {
+        let mut ending = self.ending();
+        if ending.why.is_some() {
+            client.shutdown();
+        }
+        ending.client = Some(client.clone());
+    }
+
+    /// Ends it; the first reason counts.
+    pub(super) fn end(&self, why: Outcome) {
+        let mut ending = self.ending();
+        ending.why.get_or_insert(why);
+        ending.source = None;
+        if let Some(client) = &ending.client {
+            client.shutdown();
+        }
+        // Whoever is about to wait for its chunks holds the output.
+        drop(self.output());
+        self.went.notify_all();
+    }
+
+    pub(super) fn ended_by(&self) -> Option<Outcome> {
+        self.ending().why
+    }
+
+    pub(super) fn output(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever waits for chunks to go looks again.
+    pub(super) fn chunks_went(&self) {
+        self.went.notify_all();
+    }
+
+    fn ending(&self) -> MutexGuard<'_, Ending> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print(&self, stream: Stream, bytes: &[u8]) {
+        let mut output = self.output();
+        output.printed.push(stream, bytes);
+        let ahead = |output: &mut Output| {
+            output.flows && output.printed.waiting() > AHEAD && !self.stop.is_stopped()
+        };
+        drop(self.went.wait_timeout_while(output, PATIENCE, ahead));
+    }
+}
+
+/// One stream of a job, for whoever prints.
+pub(super) struct Tap<'a>(pub(super) &'a Job, pub(super) Stream);
+
+impl Write for Tap<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // At most what may wait, so that a large write waits in between.
+        let most = usize::try_from(AHEAD).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..most).unwrap_or(bytes);
+        self.0.print(self.1, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Commands of the control plane: poll, journal, execute, outbox.
+//!
+//! One thread polls for as long as the agent lives. The others are there only while there
+//! is something to do: workers that execute, one that keeps time limits, one that
+//! delivers output and results. They share a [`Desk`].
+
+mod deliver;
+mod desk;
+mod execute;
+mod job;
+mod perform;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{LONGEST_WAIT, Session};
+use crate::backoff::{Backoff, Policy};
+use crate::chain::Chain;
+use crate::cluster::Published;
+use crate::commands::journal::Journal;
+use crate::commands::{Command, Invalid};
+use crate::control::{Client, Error, Verdict};
+use crate::group::Outcome;
+use crate::health::Beat;
+use crate::k8s;
+use crate::stop::Stop;
+
+use desk::Desk;
+
+const BACKOFF: Policy = Policy {
+    first: Duration::from_secs(1),
+    limit: Duration::from_secs(60),
+    calm: Duration::from_secs(25),
+};
+/// How long the control plane may keep a poll waiting; a call takes 30 s at most.
+const POLL: Duration = Duration::from_secs(25);
+/// Between polls of a control plane that answers at once, with nothing or nothing new.
+const SOON: Duration = Duration::from_secs(1);
+/// How long to ask only for what comes after what is known. What was overlooked, on
+/// whichever side, is seen then.
+const TRUSTING: Duration = Duration::from_secs(300);
+/// For commands in progress, from the end of the agent on.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
+/// What commands work with.
+pub struct Tools {
+    pub session: Arc<Session>,
+    pub published: Published,
+    pub target: Arc<k8s::Target>,
+    /// Where objects are when nobody says.
+    pub namespace: String,
+}
+
+/// The loop's own state.
+pub struct Commands {
+    desk: Arc<Desk>,
+    farewell: Arc<Client>,
+    backoff: Backoff,
+    /// Up to which position all is in hand.
+    after: u64,
+    /// When to ask for everything again.
+    ask_all: Instant,
+    told: Option<String>,
+}
+
+impl Commands {
+    /// `farewell` has a short time limit and outlives the shutdown of the session's client.
+    pub fn new(tools: Tools, journal: Journal, farewell: Arc<Client>) -> Self {
+        Self {
+            desk: Arc::new(Desk::new(tools, journal)),
+            farewell,
+            backoff: Backoff::new(BACKOFF),
+            after: 0,
+            ask_all: Instant::now(),
+            told: None,
+        }
+    }
+
+    pub fn run(mut self, stop: &Stop, beat: &Beat) -> Outcome {
+        self.desk.recover();
+        loop {
+            beat.stamp(Instant::now());
+            let wait = self.step(stop);
+            if beat.rest(stop, wait) {
+                break;
+            }
+        }
+        self.desk.close(LAST_WORK);
+        self.desk.last_delivery(&self.farewell);
+        Ok(())
+    }
+
+    /// One poll; returns how long to wait for the next. While the link is down this loop
+    /// is silent: the heartbeat alone knocks.
+    fn step(&mut self, stop: &Stop) -> Duration {
+        let Some(id) = self.desk.agent_id() else {
+            return SOON;
+        };
+        let asked = Instant::now();
+        if asked >= self.ask_all {
+            self.after = 0;
+            self.ask_all = asked + TRUSTING;
+        }
+        let wait = POLL.min(self.ask_all - asked);
+        let client = &self.desk.tools.session.client;
+        match client.commands(&id, self.after, wait) {
+            Ok(commands) => {
+                self.backoff.succeeded(Instant::now());
+                self.told = None;
+                let news = commands.iter().filter(|wire| self.take(wire)).count();
+                let quick = asked.elapsed() < SOON;
+                if news == 0 && quick {
+                    SOON
+                } else {
+                    Duration::ZERO
+                }
+            }
+            // A call that the shutdown cut short says nothing.
+            Err(_) if stop.is_stopped() => Duration::ZERO,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// True when it was new.
+    fn take(&mut self, wire: &serde_json::Value) -> bool {
+        let command = Command::parse(wire);
+        let position = match &command {
+            Ok(command) => command.position,
+            Err(invalid) => invalid.position,
+        };
+        self.after = self.after.max(position);
+        match command {
+            Ok(command) => match self.desk.receive(command) {
+                Ok(is_new) => is_new,
+                Err(desk::Busy) => {
+                    self.ask_all = self.ask_all.min(Instant::now() + desk::PAUSE);
+                    true
+                }
+            },
+            Err(Invalid {
+                id: Some(id),
+                reason,
+                ..
+            }) => self.desk.refuse_invalid(&id, &reason),
+            Err(Invalid { reason, .. }) => {
+                log::warn!("a command that cannot be answered: {reason}");
+                false
+            }
+        }
+    }
+
+    /// The heartbeat judges the link; here only what it does not see is told.
+    fn failed(&mut self, error: &Error) -> Duration {
+        self.after = 0;
+        log::debug!("commands: {}", Chain(error));
+        let explanation = error.explanation();
+        let connected = self.desk.agent_id().is_some();
+        if connected && self.told.as_deref() != Some(&explanation.text) {
+            log::warn!("no commands: {}; {}", explanation.text, explanation.hint);
+            self.told = Some(explanation.text);
+        }
+        let backoff = self.backoff.failed(Instant::now(), fastrand::f64());
+        match error.verdict() {
+            Verdict::Retry { after: Some(after) } => after.clamp(backoff, LONGEST_WAIT),
+            _ => backoff,
+        }
+    }
+}
+
+/// Seconds since 1970.
+fn seconds(moment: SystemTime) -> u32 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+    u32::try_from(since.unwrap_or_default().as_secs()).unwrap_or(u32::MAX)
+}
+
+fn now() -> u32 {
+    seconds(SystemTime::now())
+}

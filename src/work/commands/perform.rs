@@ -1,0 +1,74 @@
+//! One command from its record to its letter: the body of a worker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::desk::Desk;
+use super::execute::{execute, has_expired};
+use super::job::{Job, Tap};
+use super::now;
+use crate::commands::{End, Letter, Outcome, Stream};
+use crate::group::panic_message;
+
+/// Executes what waits, and ends when nothing does.
+pub(super) fn work(desk: &Arc<Desk>) {
+    while let Some(job) = desk.next_job() {
+        let letter = perform(desk, &job);
+        desk.finish(&job, letter);
+    }
+}
+
+fn perform(desk: &Desk, job: &Job) -> Letter {
+    let command = &job.command;
+    if has_expired(job) {
+        let end = End::without_run(Outcome::Expired);
+        return Letter::without_run(&command.id, end, "it expired before its turn came");
+    }
+    if !command.idempotent
+        && let Err(error) = desk.journal().started(&command.id, now())
+    {
+        log::error!("command {}: {error}", command.id);
+        let end = End::without_run(Outcome::Unrecorded);
+        return Letter::without_run(&command.id, end, &error.to_string());
+    }
+    job.begin();
+    let started = Instant::now();
+    let code = guarded(desk, job);
+    let end = End {
+        outcome: job.ended_by().unwrap_or(Outcome::Completed),
+        exit_code: Some(code),
+        duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
+    };
+    let recorded = !command.idempotent;
+    if recorded && let Err(error) = desk.journal().done(&command.id, now(), end) {
+        // Told all the same; only a crash right now would make it unknown.
+        log::error!("command {}: its end is not recorded: {error}", command.id);
+    }
+    let output = job.output();
+    let reason = reason(job, end);
+    let mut letter = Letter::of_run(&command.id, end, &output.printed, reason.as_deref());
+    letter.recorded = recorded;
+    letter
+}
+
+/// A panic is a bug of one command and ends that one.
+fn guarded(desk: &Desk, job: &Job) -> i32 {
+    let run = || execute(&desk.tools, job);
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        use std::io::Write;
+        let message = panic_message(payload.as_ref());
+        let _ = writeln!(Tap(job, Stream::Stderr), "internal error: {message}");
+        1
+    })
+}
+
+/// Why it did not end by itself.
+fn reason(job: &Job, end: End) -> Option<String> {
+    match end.outcome {
+        Outcome::Timeout => Some(format!("ended after {} s", job.command.limit.as_secs_f64())),
+        Outcome::Cancelled => Some("cancelled".to_owned()),
+        Outcome::Interrupted => Some("ended with the agent".to_owned()),
+        _ => None,
+    }
+}

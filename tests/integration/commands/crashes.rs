@@ -1,0 +1,166 @@
+//! kill -9 at any moment: nothing is lost, nothing runs twice.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "what was counted is told with --show-output"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::super::support::{Agent, eventually};
+use super::Rig;
+
+fn kill(agent: Agent) {
+    agent.signal(Signal::KILL);
+    agent.wait();
+}
+
+#[test]
+fn what_had_begun_is_unknown_and_what_had_not_runs() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    let gates: Vec<_> = (0..4)
+        .map(|n| rig.touch_slowly(&format!("slow-{n}")))
+        .collect();
+    for slow in 0..4 {
+        eventually("it runs", || {
+            (rig.runs(&format!("slow-{slow}")) == 1).then_some(())
+        });
+    }
+    rig.touch("waits");
+    eventually("it is in hand", || {
+        (rig.seen("waits")["handed_out"] == 1).then_some(())
+    });
+    kill(agent);
+    gates.iter().for_each(super::Gate::open);
+    let agent = rig.agent();
+    for slow in 0..4 {
+        let id = format!("slow-{slow}");
+        let result = rig.result(&id);
+        assert_eq!(result["metadata"]["outcome"], "unknown", "{result}");
+        assert_eq!(rig.runs(&id), 1);
+    }
+    assert_eq!(rig.result("waits")["success"], true);
+    assert_eq!(rig.runs("waits"), 1);
+    agent.wait_log("of an earlier agent: unknown");
+}
+
+#[test]
+fn what_was_done_and_not_told_is_told_by_the_next_agent() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    rig.plane
+        .fault(&json!({"call": "result", "drop": true}))
+        .unwrap();
+    rig.touch("done");
+    assert!(rig.plane.wait_any("result", 1, super::SOON));
+    kill(agent);
+    rig.plane.clear_faults();
+    let _agent = rig.agent();
+    let result = rig.result("done");
+    assert_eq!(
+        (&result["success"], &result["truncated"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(rig.runs("done"), 1);
+}
+
+#[test]
+fn what_is_idempotent_runs_again() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    let gate = super::Gate::default();
+    let path = super::pod_path("again");
+    let delay = super::Fault::Delay(gate.clone());
+    rig.api.fault(&path, super::Op::Get, delay);
+    let mut command = super::touch("again");
+    command["idempotent"] = json!(true);
+    rig.api.set_answer(
+        &path,
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "again"}}),
+    );
+    rig.queue(&command);
+    eventually("it runs", || (rig.runs("again") == 1).then_some(()));
+    kill(agent);
+    gate.open();
+    let _agent = rig.agent();
+    assert_eq!(rig.result("again")["output"], "pod/again\n");
+    assert_eq!(rig.runs("again"), 2);
+}
+
+#[test]
+fn a_journal_that_is_damaged_is_told_and_doubted() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    for pod in ["a", "b", "c"] {
+        rig.touch(pod);
+        rig.result(pod);
+    }
+    kill(agent);
+    let path = rig.state().join("commands.journal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&path, bytes).unwrap();
+    // Made before the damage was found: it may have run.
+    let mut old = super::touch("old");
+    old["created_at"] = json!("2026-01-01T00:00:00Z");
+    rig.queue(&old);
+    let agent = rig.agent();
+    let line = agent.wait_log("is damaged");
+    assert!(line.contains("commands.journal.corrupt-1"), "{line}");
+    assert_eq!(rig.result("old")["metadata"]["outcome"], "unknown");
+    assert_eq!(rig.runs("old"), 0);
+    let mut new = super::touch("new");
+    new["created_at"] = json!("2096-01-01T00:00:00Z");
+    assert_eq!(rig.outcome(&new)["metadata"]["outcome"], "completed");
+}
+
+/// Kills agents at random moments under a stream of commands, and counts.
+#[track_caller]
+pub(crate) fn kill_often(rounds: u32) {
+    let rig = Rig::new();
+    let mut agent = rig.agent();
+    rig.id();
+    let mut ids = BTreeSet::new();
+    for round in 0..rounds {
+        for number in 0..3 {
+            ids.insert(rig.touch(&format!("pod-{round}-{number}")));
+        }
+        // Nothing comes so often: this only takes its time.
+        let moment = Duration::from_millis(fastrand::u64(0..250));
+        assert!(!rig.plane.wait_any("register", u64::MAX, moment));
+        kill(agent);
+        agent = rig.agent();
+    }
+    let mut outcomes = BTreeMap::new();
+    for id in &ids {
+        let result = rig.result(id);
+        let outcome = result["metadata"]["outcome"].as_str().unwrap().to_owned();
+        let runs = rig.runs(id);
+        assert!(runs <= 1, "{id} ran {runs} times");
+        if outcome == "completed" {
+            assert_eq!(
+                (runs, &result["success"]),
+                (1, &json!(true)),
+                "{id}: {result}"
+            );
+        }
+        *outcomes.entry(outcome).or_insert(0) += 1;
+    }
+    assert!(!agent.log().contains("journal"), "{}", agent.log());
+    println!("{rounds} kills, {} commands: {outcomes:?}", ids.len());
+}
+
+#[test]
+fn kills_at_random_moments_lose_nothing_and_run_nothing_twice() {
+    kill_often(12);
+}

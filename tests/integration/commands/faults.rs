@@ -1,0 +1,132 @@
+//! The way to the control plane fails, or the disk.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::support::{SOON, eventually};
+use super::{Rig, plane_at};
+
+#[test]
+fn a_result_is_told_until_it_is_acknowledged() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    for fault in [
+        json!({"call": "result", "count": 1, "lose": true}),
+        json!({"call": "result", "count": 1, "drop": true}),
+        json!({"call": "result", "count": 1, "reset": true}),
+        json!({"call": "result", "count": 1, "garbage": true}),
+        json!({"call": "result", "count": 1, "status": 503}),
+        json!({"call": "commands", "count": 1, "lose": true}),
+        json!({"call": "commands", "count": 1, "body": "<html>"}),
+    ] {
+        rig.plane.fault(&fault).unwrap();
+        let pod = format!("pod-{}", fastrand::u32(..));
+        rig.touch(&pod);
+        assert_eq!(
+            rig.result(&pod)["output"],
+            format!("pod/{pod}\n"),
+            "{fault}"
+        );
+        rig.plane.clear_faults();
+        // The same may come twice; it ran once.
+        eventually("the outbox is empty", || {
+            let said = rig.plane.transcript();
+            let last = said.iter().rfind(|one| one["call"] == "result")?;
+            (last["response"]["status"] == 204).then_some(())
+        });
+        assert_eq!(rig.runs(&pod), 1, "{fault}");
+    }
+}
+
+#[test]
+fn what_the_control_plane_does_not_take_holds_up_nobody() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    rig.plane
+        .fault(&json!({"call": "result", "count": 1, "status": 413}))
+        .unwrap();
+    rig.touch("large");
+    let result = rig.result("large");
+    assert_eq!(
+        (&result["truncated"], &result["exit_code"]),
+        (&json!(true), &json!(0))
+    );
+    assert!(
+        result["error"].as_str().unwrap().contains("did not take"),
+        "{result}"
+    );
+    rig.plane
+        .fault(&json!({"call": "result", "count": 1, "status": 410}))
+        .unwrap();
+    rig.touch("unwanted");
+    agent.wait_log("the result of unwanted is not wanted");
+    rig.touch("next");
+    rig.result("next");
+}
+
+#[test]
+fn a_control_plane_that_restarts_gets_every_result() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    let gate = rig.touch_slowly("slow");
+    eventually("it runs", || (rig.runs("slow") == 1).then_some(()));
+    let Rig { api, plane, folder } = rig;
+    let address = plane.address();
+    plane.stop();
+    gate.open();
+    let plane = plane_at(address, &folder);
+    let rig = Rig { api, plane, folder };
+    assert_eq!(rig.result("slow")["output"], "pod/slow\n");
+    assert_eq!(rig.runs("slow"), 1);
+    // It still hands out what is new.
+    rig.touch("next");
+    rig.result("next");
+}
+
+#[test]
+fn an_id_that_comes_again_is_answered_from_the_record() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    rig.touch("once");
+    rig.result("once");
+    // A control plane that forgot everything but the command.
+    let again = rig.seen("once")["command"].clone();
+    let body = json!({ "commands": [again] }).to_string();
+    let before = rig.plane.agents().len();
+    rig.plane
+        .fault(&json!({"call": "commands", "count": 1, "body": body}))
+        .unwrap();
+    // Ends the poll that waits.
+    rig.outcome(&json!({"type": "ping"}));
+    eventually("it is told again", || {
+        (rig.seen("once")["results"] == 2).then_some(())
+    });
+    assert_eq!((rig.runs("once"), before), (1, 1));
+}
+
+#[test]
+fn without_a_disk_nothing_is_changed_and_the_agent_lives() {
+    let rig = Rig::new();
+    let agent = rig.agent_with(Path::new("/proc/nowhere"));
+    rig.id();
+    let beats = rig.plane.agents()[0]["heartbeats"].as_u64();
+    rig.touch("changes");
+    let result = rig.result("changes");
+    assert_eq!(result["metadata"]["outcome"], "unrecorded", "{result}");
+    assert!(
+        result["error"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be written"),
+        "{result}"
+    );
+    assert_eq!(rig.runs("changes"), 0);
+    assert_eq!(rig.outcome(&json!({"type": "ping"}))["success"], true);
+    assert!(rig.plane.wait("heartbeat", beats.unwrap_or(0) + 2, SOON));
+    assert_eq!(agent.get_open("/health").status, 200);
+}
