@@ -104,6 +104,15 @@ secret() { # NAME TEXT FILE TARGET
 	return 0
 }
 
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
+}
+
 kube() {
 	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
 	if [ -n "$KUBE_CONTEXT" ]; then
@@ -213,6 +222,9 @@ agent() {
 	ready=$(kube -n "$NAMESPACE" get deployment pipeops-agent -o 'jsonpath={.status.readyReplicas}/{.spec.replicas} ready, {.spec.template.spec.containers[0].image}' 2>/dev/null) ||
 		die 4 "the agent is not in namespace $NAMESPACE" "install.sh, or --namespace where it is another"
 	field "agent" "$ready, namespace $NAMESPACE"
+	level=$(kube -n "$NAMESPACE" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' 2>/dev/null |
+		sed -n 's/^RBAC=\(..*\)/\1/p; s/^RBAC_NAMESPACES=\(..*\)/in \1/p' | tr '\n' ' ')
+	[ -z "$level" ] || field "rights" "$level"
 	case $ready in
 	1/1\ *) ;;
 	*) die 4 "the agent is not ready" "health-check.sh says why" ;;

@@ -107,6 +107,15 @@ secret() { # NAME TEXT FILE TARGET
 	return 0
 }
 
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
+}
+
 kube() {
 	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
 	if [ -n "$KUBE_CONTEXT" ]; then
@@ -285,14 +294,46 @@ control_plane() {
 	fi
 }
 
+# The rights of the level that install.sh was told; without it what the agent watches.
 rights() {
+	kube -n "$NAMESPACE" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/settings" 2>/dev/null || :
+	level=$(sed -n 's/^RBAC=//p' "$work/settings")
 	for kind in nodes pods namespaces services events deployments.apps; do
-		if answer=$(ask auth can-i watch "$kind" -A "--as=system:serviceaccount:$NAMESPACE:pipeops-agent"); then
-			report ok "watch $kind" "allowed"
-		else
-			report failed "watch $kind" "$answer; next: install.sh applies the agent's role" 4
-		fi
+		may "watch $kind" -A
 	done
+	case $level in
+	minimal)
+		for place in $(sed -n 's/^RBAC_NAMESPACES=//p' "$work/settings" | tr ',' ' '); do
+			operations -n "$place"
+		done
+		;;
+	standard)
+		operations -A
+		may "patch nodes" -A
+		may "create namespaces" -A
+		;;
+	full)
+		may "update secrets" -A
+		may "create clusterroles.rbac.authorization.k8s.io" -A
+		;;
+	esac
+}
+
+operations() { # SCOPE...
+	may "patch deployments.apps" "$@"
+	may "create pods --subresource=exec" "$@"
+	may "update configmaps" "$@"
+}
+
+may() { # "VERB KIND" SCOPE...
+	right=$1
+	shift
+	# shellcheck disable=SC2086 # two or three words
+	if answer=$(ask auth can-i $right "$@" "--as=system:serviceaccount:$NAMESPACE:pipeops-agent"); then
+		report ok "$right" "allowed, $*"
+	else
+		report failed "$right" "$answer, $*; next: install.sh${level:+ --rbac $level} grants it" 4
+	fi
 }
 
 main() {

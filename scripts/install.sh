@@ -19,6 +19,9 @@ usage: install.sh [OPTION]...      secrets come from the environment or from fil
   --agent-id NAME                       PIPEOPS_AGENT_ID        assigned
   --port PORT                           PIPEOPS_PORT            8080
   --log-level LEVEL                     LOG_LEVEL               info
+  --rbac LEVEL           what commands of the control plane may change: read-only, minimal,
+                         standard, full RBAC                    standard
+  --rbac-namespaces A,B  of minimal     RBAC_NAMESPACES         default
   --image IMAGE                         PIPEOPS_IMAGE           that of the manifest
   --manifest FILE|URL                   PIPEOPS_MANIFEST        embedded
 
@@ -126,6 +129,15 @@ secret() { # NAME TEXT FILE TARGET
 	fi
 	[ -n "$2$3" ] && [ ! -s "$4" ] && die 1 "the $1 is empty" "give the token alone, as it was issued"
 	return 0
+}
+
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
 }
 
 kube() {
@@ -385,7 +397,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -447,7 +459,7 @@ applied() { # NAMESPACE
 
 # A setting that is not given keeps the value of the last run.
 settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE RBAC RBAC_NAMESPACES; do
 		eval "value=\$$setting"
 		if [ -z "$value" ] && [ -s "$work/last" ]; then
 			value=$(sed -n "s/^$setting=//p" "$work/last")
@@ -458,10 +470,46 @@ settings() {
 	done
 }
 
-# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+# The rights of a level; where they are bound to namespaces, a binding for each that was chosen.
+rights() { # RBAC-FILE TARGET
+	awk -v namespace="$namespace" -v list="${RBAC_NAMESPACES:-default}" '
+		BEGIN { RS = "---\n"; count = split(list, names, ",") }
+		{ gsub(/namespace: pipeops-system/, "namespace: " namespace) }
+		!/(^|\n)kind: RoleBinding/ { printf "---\n%s", $0; next }
+		{ for (i = 1; i <= count; i++) { one = $0; sub(/\n  namespace: default\n/, "\n  namespace: " names[i] "\n", one); printf "---\n%s", one } }
+	' "$1" >"$2"
+}
+
+# "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
+names_in() { # MANIFEST
+	awk '
+		/^---/ { place = "" }
+		/^kind:/ { kind = tolower($2) }
+		/^  name:/ { name = $2 }
+		/^  namespace:/ { place = " -n " $2 }
+		/^  labels:/ { print kind "/" name place }
+	' "$1"
+}
+
+# What the last run granted and this one does not goes first: a level that is left is left.
+withdraw_rights() {
+	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	while IFS= read -r object; do
+		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
+		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
+		run kube delete $object --ignore-not-found || return 1
+	done <"$work/last-rights"
+}
+
+# One folder for kubectl: the manifest, the rights, what was chosen as patches, and a record of it.
 kustomization() { # FOLDER
+	resources="agent.yaml, record.yaml"
+	if [ -s "$1/rights.yaml" ]; then
+		resources="$resources, rights.yaml"
+		names_in "$1/rights.yaml" >"$work/rights"
+	fi
 	cat <<-YAML >"$1/kustomization.yaml"
-		resources: [agent.yaml, record.yaml]
+		resources: [$resources]
 		patches:
 		  - path: deployment.yaml
 		    target: {kind: Deployment, name: pipeops-agent}
@@ -505,7 +553,11 @@ kustomization() { # FOLDER
 		    PORT=$PORT
 		    LOG_LEVEL=$LOG_LEVEL
 		    IMAGE=$IMAGE
+		    RBAC=$RBAC
+		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		  rights: |
 	YAML
+	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"
 }
 
 variable() { # NAME VALUE
@@ -522,6 +574,7 @@ environment() {
 	api_token=${PIPEOPS_API_TOKEN:-} API_TOKEN_FILE=${PIPEOPS_API_TOKEN_FILE:-}
 	CLUSTER_NAME=${CLUSTER_NAME:-} API_URL=${PIPEOPS_API_URL:-} AGENT_ID=${PIPEOPS_AGENT_ID:-}
 	PORT=${PIPEOPS_PORT:-} LOG_LEVEL=${LOG_LEVEL:-} IMAGE=${PIPEOPS_IMAGE:-} MANIFEST=${PIPEOPS_MANIFEST:-}
+	RBAC=${RBAC:-} RBAC_NAMESPACES=${RBAC_NAMESPACES:-}
 	EXISTING_CLUSTER=${EXISTING_CLUSTER:-} KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-}
 	NODE_TYPE=${NODE_TYPE:-server} K3S_VERSION=${K3S_VERSION:-} K3S_CHANNEL=${K3S_CHANNEL:-stable}
 	K3S_URL=${K3S_URL:-} k3s_token=${K3S_TOKEN:-} JOIN_FILE=${K3S_TOKEN_FILE:-} AIRGAP=${PIPEOPS_AIRGAP:-}
@@ -554,7 +607,7 @@ arguments() {
 		--k3s-token) no_secret_arguments --k3s-token K3S_TOKEN ;;
 		esac
 		case $1 in
-		--token-file | --api-token-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --image | \
+		--token-file | --api-token-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --rbac | --rbac-namespaces | --image | \
 			--manifest | --kubeconfig | --context | --node-type | --k3s-version | --k3s-channel | --k3s-url | \
 			--k3s-token-file | --airgap | --timeout) value_of "$1" $# ;;
 		*) unknown "$1" ;;
@@ -567,6 +620,8 @@ arguments() {
 		--agent-id) AGENT_ID=$2 ;;
 		--port) PORT=$2 ;;
 		--log-level) LOG_LEVEL=$2 ;;
+		--rbac) RBAC=$2 ;;
+		--rbac-namespaces) RBAC_NAMESPACES=$2 ;;
 		--image) IMAGE=$2 ;;
 		--manifest) MANIFEST=$2 ;;
 		--kubeconfig) KUBECONFIG=$2 ;;
@@ -592,6 +647,8 @@ check_values() {
 	number "port" "${PORT:-8080}" 65535
 	number "timeout" "$TIMEOUT" 86400
 	log_level "$LOG_LEVEL"
+	[ -z "$RBAC_NAMESPACES" ] || RBAC=${RBAC:-minimal}
+	rights_level "$RBAC" "$RBAC_NAMESPACES"
 	case $NODE_TYPE in
 	server) ;;
 	agent)
@@ -608,6 +665,18 @@ check_values() {
 	check_k3s_values
 }
 
+rights_level() { # LEVEL NAMESPACES
+	case $1 in
+	'' | read-only | minimal | standard | full) ;;
+	*) die 1 "not a level of rights: $1" "give --rbac as minimal, standard, full, or read-only" ;;
+	esac
+	case $2 in
+	'') return 0 ;;
+	*[!a-z0-9,-]* | [-,]* | *[-,] | *[-,],* | *,-*) die 1 "not names of namespaces: $2" "give --rbac-namespaces as one,other" ;;
+	esac
+	[ "$1" = minimal ] || die 1 "only the level minimal is bound to namespaces" "leave --rbac-namespaces out, or give --rbac minimal"
+}
+
 # The manifest as it stands: of --manifest, of the air-gap folder, of this repository, or the copy below.
 manifest() { # TARGET
 	beside=$(dirname "$0")/../deployments/agent.yaml
@@ -621,6 +690,29 @@ manifest() { # TARGET
 		embedded_manifest >"$1"
 	fi
 	check_manifest "$1"
+}
+
+# The rights of the level, from where the manifest is from.
+grant() { # TARGET
+	RBAC=${RBAC:-standard}
+	case $RBAC in
+	minimal) RBAC_NAMESPACES=${RBAC_NAMESPACES:-default} ;;
+	*) RBAC_NAMESPACES='' ;;
+	esac
+	: >"$work/rights"
+	[ "$RBAC" != read-only ] || return 0
+	file=
+	[ "${0##*/}" != install.sh ] || file=$(dirname "$0")/../deployments/rbac-$RBAC.yaml
+	[ -z "$AIRGAP" ] || file=$AIRGAP/rbac-$RBAC.yaml
+	case $MANIFEST in
+	'' | https://*) ;;
+	*) file=$(dirname "$MANIFEST")/rbac-$RBAC.yaml ;;
+	esac
+	if [ ! -f "$file" ]; then
+		file=$work/rbac.yaml
+		embedded_rights >"$file"
+	fi
+	rights "$file" "$1"
 }
 
 # Secrets pass through private files and the API, never through arguments or annotations.
@@ -668,11 +760,17 @@ deploy() {
 		die 4 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
 	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/last" 2>/dev/null || :
 	settings
+	grant "$work/apply/rights.yaml"
+	for place in $(printf '%s' "$RBAC_NAMESPACES" | tr ',' ' '); do
+		[ -n "$DRY_RUN" ] || kube get namespace "$place" >/dev/null 2>&1 ||
+			die 1 "no namespace $place, which --rbac-namespaces names" "kubectl create namespace $place, then run the same line again"
+	done
 	deploy_secret
 	kustomization "$work/apply"
+	withdraw_rights || failed_apply
 	if [ -n "$DRY_RUN" ]; then
 		awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind && /^  name:/ { print "would apply: " kind " " $2; kind = "" }' \
-			"$work/apply/agent.yaml" "$work/apply/record.yaml"
+			"$work/apply"/[ar]*.yaml
 		return
 	fi
 	kube apply -k "$work/apply" || failed_apply
@@ -705,6 +803,7 @@ main() {
 	if [ -n "$MANIFEST_ONLY" ]; then
 		find_kubectl || die 1 "no kubectl here" "install kubectl; it puts the settings into the manifest"
 		manifest "$work/apply/agent.yaml"
+		grant "$work/apply/rights.yaml"
 		kustomization "$work/apply"
 		kube kustomize "$work/apply"
 		exit 0
@@ -974,6 +1073,478 @@ spec:
   publishNotReadyAddresses: true
 # <<< deployments/agent.yaml
 MANIFEST
+}
+
+embedded_rights() {
+	case $RBAC in
+	minimal)
+		cat <<'RBAC'
+# >>> deployments/rbac-minimal.yaml
+# Commands in named namespaces only:
+#   kubectl apply -f deployments/rbac-minimal.yaml
+# names the namespace "default"; for each other NAME:
+#   sed 's/namespace: default/namespace: NAME/' deployments/rbac-minimal.yaml | kubectl apply -f -
+#
+# Beside it the agent reads what agent.yaml lets it read, in all namespaces. It changes
+# nothing elsewhere, and neither nodes nor namespaces anywhere.
+# >>> deployments/rbac/workloads.yaml
+# Operations on workloads and what stands beside them.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-workloads
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # get, describe, logs, wait; run, apply, create, delete, label, annotate, patch, replace.
+  - apiGroups: [""]
+    resources: [pods, services, serviceaccounts, persistentvolumeclaims, replicationcontrollers]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # describe: where a service leads, and what happened.
+  - apiGroups: [""]
+    resources: [endpoints, events]
+    verbs: [get, list, watch]
+  - apiGroups: [discovery.k8s.io]
+    resources: [endpointslices]
+    verbs: [get, list, watch]
+  # The same, and: rollout restart, pause, resume, undo and status; set image, env, resources.
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets, replicasets]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # scale, and autoscale, which reads it.
+  - apiGroups: [apps]
+    resources: [deployments/scale, statefulsets/scale, replicasets/scale]
+    verbs: [get, update, patch]
+  - apiGroups: [""]
+    resources: [replicationcontrollers/scale]
+    verbs: [get, update, patch]
+  # rollout history and undo of stateful sets and daemon sets.
+  - apiGroups: [apps]
+    resources: [controllerrevisions]
+    verbs: [get, list, watch]
+  # create job --from, and the rest as for deployments.
+  - apiGroups: [batch]
+    resources: [jobs, cronjobs]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # autoscale.
+  - apiGroups: [autoscaling]
+    resources: [horizontalpodautoscalers]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # apply of what belongs to a workload: how it is reached, and how many may be missing.
+  - apiGroups: [networking.k8s.io]
+    resources: [ingresses, networkpolicies]
+    verbs: [get, list, watch, create, update, patch, delete]
+  - apiGroups: [policy]
+    resources: [poddisruptionbudgets]
+    verbs: [get, list, watch, create, update, patch, delete]
+# <<< deployments/rbac/workloads.yaml
+---
+# >>> deployments/rbac/exec-logs.yaml
+# Logs of containers, and commands in them.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-exec-logs
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # Which containers there are.
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, watch]
+  # logs.
+  - apiGroups: [""]
+    resources: [pods/log]
+    verbs: [get]
+  # exec and cp; run -it; port-forward. The API server asks for create, for get over a
+  # WebSocket before Kubernetes 1.35.
+  - apiGroups: [""]
+    resources: [pods/exec, pods/attach, pods/portforward]
+    verbs: [get, create]
+# <<< deployments/rbac/exec-logs.yaml
+---
+# >>> deployments/rbac/config.yaml
+# Settings of workloads. Secrets are in a role of their own.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-config
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # get, describe, create configmap, apply, patch, replace, delete.
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [get, list, watch, create, update, patch, delete]
+# <<< deployments/rbac/config.yaml
+---
+# >>> deployments/components/minimal/bindings.yaml
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: pipeops-agent-workloads
+  namespace: default
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-workloads}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: pipeops-agent-exec-logs
+  namespace: default
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-exec-logs}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: pipeops-agent-config
+  namespace: default
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-config}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+# <<< deployments/components/minimal/bindings.yaml
+# <<< deployments/rbac-minimal.yaml
+RBAC
+		;;
+	standard)
+		cat <<'RBAC'
+# >>> deployments/rbac-standard.yaml
+# Commands in the whole cluster, on everything but Secrets, rights and custom resources:
+#   kubectl apply -f deployments/rbac-standard.yaml
+# after agent.yaml; kubectl apply -k deployments/ has it in.
+#
+# Who may start pods in a namespace may give them its service accounts and Secrets: these
+# rights are an operator's, not a visitor's. rbac-minimal.yaml keeps them to some namespaces.
+# >>> deployments/rbac/workloads.yaml
+# Operations on workloads and what stands beside them.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-workloads
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # get, describe, logs, wait; run, apply, create, delete, label, annotate, patch, replace.
+  - apiGroups: [""]
+    resources: [pods, services, serviceaccounts, persistentvolumeclaims, replicationcontrollers]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # describe: where a service leads, and what happened.
+  - apiGroups: [""]
+    resources: [endpoints, events]
+    verbs: [get, list, watch]
+  - apiGroups: [discovery.k8s.io]
+    resources: [endpointslices]
+    verbs: [get, list, watch]
+  # The same, and: rollout restart, pause, resume, undo and status; set image, env, resources.
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets, replicasets]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # scale, and autoscale, which reads it.
+  - apiGroups: [apps]
+    resources: [deployments/scale, statefulsets/scale, replicasets/scale]
+    verbs: [get, update, patch]
+  - apiGroups: [""]
+    resources: [replicationcontrollers/scale]
+    verbs: [get, update, patch]
+  # rollout history and undo of stateful sets and daemon sets.
+  - apiGroups: [apps]
+    resources: [controllerrevisions]
+    verbs: [get, list, watch]
+  # create job --from, and the rest as for deployments.
+  - apiGroups: [batch]
+    resources: [jobs, cronjobs]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # autoscale.
+  - apiGroups: [autoscaling]
+    resources: [horizontalpodautoscalers]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # apply of what belongs to a workload: how it is reached, and how many may be missing.
+  - apiGroups: [networking.k8s.io]
+    resources: [ingresses, networkpolicies]
+    verbs: [get, list, watch, create, update, patch, delete]
+  - apiGroups: [policy]
+    resources: [poddisruptionbudgets]
+    verbs: [get, list, watch, create, update, patch, delete]
+# <<< deployments/rbac/workloads.yaml
+---
+# >>> deployments/rbac/exec-logs.yaml
+# Logs of containers, and commands in them.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-exec-logs
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # Which containers there are.
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, watch]
+  # logs.
+  - apiGroups: [""]
+    resources: [pods/log]
+    verbs: [get]
+  # exec and cp; run -it; port-forward. The API server asks for create, for get over a
+  # WebSocket before Kubernetes 1.35.
+  - apiGroups: [""]
+    resources: [pods/exec, pods/attach, pods/portforward]
+    verbs: [get, create]
+# <<< deployments/rbac/exec-logs.yaml
+---
+# >>> deployments/rbac/nodes.yaml
+# Care of nodes. Bind it in the whole cluster: nodes are in no namespace.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-nodes
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # cordon, uncordon, taint, label and annotate; delete of a node that is gone.
+  - apiGroups: [""]
+    resources: [nodes]
+    verbs: [get, list, watch, patch, delete]
+  # drain: what runs there, whose it is, and its orderly end.
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, watch]
+  - apiGroups: [apps]
+    resources: [daemonsets]
+    verbs: [get, list, watch]
+  - apiGroups: [""]
+    resources: [pods/eviction]
+    verbs: [create]
+  # describe and get of the storage that nodes offer.
+  - apiGroups: [""]
+    resources: [persistentvolumes]
+    verbs: [get, list, watch]
+  - apiGroups: [storage.k8s.io]
+    resources: [storageclasses]
+    verbs: [get, list, watch]
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, list, watch]
+# <<< deployments/rbac/nodes.yaml
+---
+# >>> deployments/rbac/config.yaml
+# Settings of workloads. Secrets are in a role of their own.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-config
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # get, describe, create configmap, apply, patch, replace, delete.
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [get, list, watch, create, update, patch, delete]
+# <<< deployments/rbac/config.yaml
+---
+# >>> deployments/rbac/namespaces.yaml
+# Namespaces and the limits that hold in them.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-namespaces
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # get, describe, create namespace, apply, label and annotate, delete.
+  - apiGroups: [""]
+    resources: [namespaces]
+    verbs: [get, list, watch, create, update, patch, delete]
+  # describe namespace; apply of limits.
+  - apiGroups: [""]
+    resources: [resourcequotas, limitranges]
+    verbs: [get, list, watch, create, update, patch, delete]
+# <<< deployments/rbac/namespaces.yaml
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-workloads
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-workloads}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-exec-logs
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-exec-logs}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-nodes
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-nodes}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-config
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-config}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-namespaces
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-namespaces}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+# <<< deployments/rbac-standard.yaml
+RBAC
+		;;
+	full)
+		cat <<'RBAC'
+# >>> deployments/rbac-full.yaml
+# Full access, opt in with care: who holds the control plane then holds the cluster.
+#   kubectl apply -f deployments/rbac-full.yaml
+# after agent.yaml. kubectl delete -f takes it back.
+# >>> deployments/components/full/rbac.yaml
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: pipeops-agent-full
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+rules:
+  # Every command on every kind, Secrets, roles and custom resources too. The verbs are named:
+  # escalate, bind and impersonate are not among them, so it can give nobody more than it has.
+  - apiGroups: ["*"]
+    resources: ["*"]
+    verbs: [get, list, watch, create, update, patch, delete]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: pipeops-agent-full
+  labels:
+    app.kubernetes.io/name: pipeops-agent
+    app.kubernetes.io/instance: pipeops-agent
+    app.kubernetes.io/version: 0.1.0
+    app.kubernetes.io/component: agent
+    app.kubernetes.io/part-of: pipeops
+    app.kubernetes.io/managed-by: kubectl
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pipeops-agent-full}
+subjects:
+  - {kind: ServiceAccount, name: pipeops-agent, namespace: pipeops-system}
+# <<< deployments/components/full/rbac.yaml
+# <<< deployments/rbac-full.yaml
+RBAC
+		;;
+	esac
 }
 
 # In braces: cut anywhere, this script does nothing.

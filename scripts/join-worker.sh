@@ -109,6 +109,15 @@ secret() { # NAME TEXT FILE TARGET
 	return 0
 }
 
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
+}
+
 kube() {
 	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
 	if [ -n "$KUBE_CONTEXT" ]; then

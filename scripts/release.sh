@@ -19,7 +19,7 @@ The same commit gives the same bytes:
   pipeops-agent-VERSION-image.tar            image for both, an OCI archive
   pipeops-agent-VERSION-install.tar.gz       to carry: scripts, deployments, image
   pipeops-agent-VERSION.cdx.json             bill of materials, CycloneDX
-  agent.yaml, install.sh and the other scripts, SHA256SUMS of all
+  agent.yaml, rbac-*.yaml, install.sh and the other scripts, SHA256SUMS of all
 
 Exit codes: 0 done, 1 wrong settings, no version to release, or a step that failed.
 HELP
@@ -135,7 +135,7 @@ make_files() {
 	done
 	build/image.sh "$new/$name-image.tar" "amd64=$binaries/pipeops-agent-amd64" "arm64=$binaries/pipeops-agent-arm64"
 	build/sbom.sh "$new/$name.cdx.json"
-	cp deployments/agent.yaml "$new"
+	cp deployments/agent.yaml deployments/rbac-*.yaml "$new"
 	for script in scripts/*.sh; do
 		[ "$script" = scripts/release.sh ] || cp "$script" "$new"
 	done
@@ -148,7 +148,7 @@ bundle() {
 	mkdir -p "$work/$folder/airgap" "$work/$folder/scripts"
 	cp "$new"/*.sh "$work/$folder/scripts"
 	git ls-files deployments | tar -cf - -T - | tar -xf - -C "$work/$folder"
-	cp "$new/agent.yaml" "$new/$name-image.tar" "$work/$folder/airgap"
+	cp "$new"/*.yaml "$new/$name-image.tar" "$work/$folder/airgap"
 	cp build/bundle.md "$work/$folder/README.md"
 	(cd "$work/$folder/airgap" && sha256sum -- *) >"$work/sums"
 	mv "$work/sums" "$work/$folder/airgap/SHA256SUMS"

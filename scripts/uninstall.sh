@@ -109,6 +109,15 @@ secret() { # NAME TEXT FILE TARGET
 	return 0
 }
 
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
+}
+
 kube() {
 	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
 	if [ -n "$KUBE_CONTEXT" ]; then
@@ -207,14 +216,42 @@ agent() {
 		return
 	fi
 	# The Deployment first, so that nothing is written while the rest goes.
-	for kind in deployment service configmap poddisruptionbudget networkpolicy persistentvolumeclaim serviceaccount role rolebinding; do
+	for kind in deployment service configmap poddisruptionbudget networkpolicy persistentvolumeclaim serviceaccount; do
 		remove_labelled "$kind" -n "$NAMESPACE"
 	done
 	remove_named secret/pipeops-agent-secret -n "$NAMESPACE"
+	# Rights may be granted in any namespace.
+	remove_everywhere rolebinding
+	remove_everywhere role
 	for kind in clusterrolebinding clusterrole priorityclass; do
 		remove_labelled "$kind"
 	done
 	remove_namespace
+	remove_backups
+}
+
+remove_everywhere() { # KIND
+	if ! kube get "$1" -A -l "$ours" -o 'jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\n"}{end}' >"$work/found" 2>"$work/error"; then
+		broken "$1: $(cat "$work/error")"
+		return
+	fi
+	while read -r place name; do
+		remove_named "$1/$name" -n "$place"
+	done <"$work/found"
+}
+
+# Of this cluster, once there is nothing left to go back to.
+remove_backups() {
+	cluster=$(kube get namespace kube-system -o 'jsonpath={.metadata.uid}' 2>/dev/null || :)
+	backups=$(backup_dir)/$cluster
+	[ -n "$cluster" ] && [ -d "$backups" ] || return 0
+	if [ "$code" -ne 0 ]; then
+		note kept "backups in $backups: something of the agent is still there"
+	elif run rm -rf "$backups"; then
+		[ -n "$DRY_RUN" ] || note removed "backups in $backups"
+	else
+		broken "backups in $backups"
+	fi
 }
 
 remove_labelled() { # KIND SCOPE...

@@ -122,6 +122,15 @@ secret() { # NAME TEXT FILE TARGET
 	return 0
 }
 
+# Where upgrade.sh keeps its backups.
+backup_dir() {
+	if [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ]; then
+		say "$PIPEOPS_ROOT/var/lib/pipeops-install/backups"
+	else
+		say "${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups"
+	fi
+}
+
 kube() {
 	# shellcheck disable=SC2086 # "kubectl" or "k3s kubectl"
 	if [ -n "$KUBE_CONTEXT" ]; then
@@ -226,7 +235,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -288,7 +297,7 @@ applied() { # NAMESPACE
 
 # A setting that is not given keeps the value of the last run.
 settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE RBAC RBAC_NAMESPACES; do
 		eval "value=\$$setting"
 		if [ -z "$value" ] && [ -s "$work/last" ]; then
 			value=$(sed -n "s/^$setting=//p" "$work/last")
@@ -299,10 +308,46 @@ settings() {
 	done
 }
 
-# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+# The rights of a level; where they are bound to namespaces, a binding for each that was chosen.
+rights() { # RBAC-FILE TARGET
+	awk -v namespace="$namespace" -v list="${RBAC_NAMESPACES:-default}" '
+		BEGIN { RS = "---\n"; count = split(list, names, ",") }
+		{ gsub(/namespace: pipeops-system/, "namespace: " namespace) }
+		!/(^|\n)kind: RoleBinding/ { printf "---\n%s", $0; next }
+		{ for (i = 1; i <= count; i++) { one = $0; sub(/\n  namespace: default\n/, "\n  namespace: " names[i] "\n", one); printf "---\n%s", one } }
+	' "$1" >"$2"
+}
+
+# "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
+names_in() { # MANIFEST
+	awk '
+		/^---/ { place = "" }
+		/^kind:/ { kind = tolower($2) }
+		/^  name:/ { name = $2 }
+		/^  namespace:/ { place = " -n " $2 }
+		/^  labels:/ { print kind "/" name place }
+	' "$1"
+}
+
+# What the last run granted and this one does not goes first: a level that is left is left.
+withdraw_rights() {
+	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	while IFS= read -r object; do
+		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
+		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
+		run kube delete $object --ignore-not-found || return 1
+	done <"$work/last-rights"
+}
+
+# One folder for kubectl: the manifest, the rights, what was chosen as patches, and a record of it.
 kustomization() { # FOLDER
+	resources="agent.yaml, record.yaml"
+	if [ -s "$1/rights.yaml" ]; then
+		resources="$resources, rights.yaml"
+		names_in "$1/rights.yaml" >"$work/rights"
+	fi
 	cat <<-YAML >"$1/kustomization.yaml"
-		resources: [agent.yaml, record.yaml]
+		resources: [$resources]
 		patches:
 		  - path: deployment.yaml
 		    target: {kind: Deployment, name: pipeops-agent}
@@ -346,7 +391,11 @@ kustomization() { # FOLDER
 		    PORT=$PORT
 		    LOG_LEVEL=$LOG_LEVEL
 		    IMAGE=$IMAGE
+		    RBAC=$RBAC
+		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		  rights: |
 	YAML
+	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"
 }
 
 variable() { # NAME VALUE
@@ -365,7 +414,7 @@ environment() {
 	KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-} DRY_RUN=${DRY_RUN:-} TIMEOUT=${TIMEOUT:-180}
 	PIPEOPS_ROOT=${PIPEOPS_ROOT:-}
 	# These are settings of install.sh; here they stay what they were.
-	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL=''
+	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL='' RBAC='' RBAC_NAMESPACES=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	resume='' patience=10
 }
@@ -420,10 +469,7 @@ check_values() {
 	[ "$targets" -le 1 ] || die 1 "more than one target" "give one of --to, --manifest, --airgap and --rollback"
 	[ -z "$ROLLBACK" ] || [ -z "$IMAGE" ] || die 1 "a backup has its own image" "leave --image out"
 	[ -z "$AIRGAP" ] || [ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder that was carried to --airgap"
-	if [ -z "$BACKUP_DIR" ]; then
-		BACKUP_DIR=$PIPEOPS_ROOT/var/lib/pipeops-install/backups
-		[ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT" ] || BACKUP_DIR=${XDG_STATE_HOME:-${HOME:-.}/.local/state}/pipeops-install/backups
-	fi
+	[ -n "$BACKUP_DIR" ] || BACKUP_DIR=$(backup_dir)
 }
 
 # What is installed, and whether it is ours to upgrade.
@@ -441,7 +487,9 @@ detect() {
 	# A backup is of one cluster.
 	cluster=$(kube get namespace kube-system -o 'jsonpath={.metadata.uid}') || die 3 "the cluster has no identity" "try: $kubectl get namespace kube-system"
 	backups=$BACKUP_DIR/$cluster
-	PORT=$(sed -n 's/^PORT=//p' "$work/last")
+	for setting in PORT RBAC RBAC_NAMESPACES; do
+		eval "$setting=\$(sed -n 's/^$setting=//p' '$work/last')"
+	done
 	ready=no was=
 	if running; then
 		from=$version was=$version
@@ -467,6 +515,7 @@ ask() { # PATH
 target() { # FILE
 	if [ -n "$MANIFEST" ]; then
 		take_manifest "$MANIFEST" "$1"
+		place=$(dirname "$MANIFEST")
 	elif [ -n "$AIRGAP" ]; then
 		carried "$1"
 	elif [ -n "$TO" ] || [ -z "$IMAGE" ]; then
@@ -486,6 +535,24 @@ target() { # FILE
 	'' | latest | "$wanted") ;;
 	*) die 4 "the release $TO has a manifest of ${wanted:-no version}" "choose another release" ;;
 	esac
+	rights_beside
+}
+
+# The roles of the level that is installed, as the new version has them; else they stay as they are.
+rights_beside() {
+	file=rbac-$RBAC.yaml
+	case $RBAC in
+	'' | read-only) return 0 ;;
+	esac
+	case $place in
+	https://*) ! grep -q "[ *]$file\$" "$work/SHA256SUMS" || download "$place" "$file" "$work/rbac.yaml" ;;
+	*) [ ! -f "$place/$file" ] || cat "$place/$file" >"$work/rbac.yaml" ;;
+	esac
+	if [ -f "$work/rbac.yaml" ]; then
+		rights "$work/rbac.yaml" "$work/apply/rights.yaml"
+	else
+		say "kept: the roles of the level $RBAC; there is no $file beside the new manifest"
+	fi
 }
 
 # The version in an image's tag, where that is one.
@@ -506,6 +573,7 @@ release() { # FILE
 	esac
 	say "release: $folder"
 	download "$folder" agent.yaml "$1"
+	place=$folder
 }
 
 carried() { # FILE
@@ -515,6 +583,7 @@ carried() { # FILE
 	[ -f "$manifest" ] || manifest=$AIRGAP/deployments/agent.yaml
 	[ -f "$manifest" ] || die 1 "$AIRGAP has no agent.yaml" "carry the folder again"
 	cat "$manifest" >"$1"
+	place=$(dirname "$manifest")
 }
 
 # An image in a registry of one's own follows to the same version there.
@@ -632,7 +701,7 @@ restore() { # BACKUP
 
 upgrade() {
 	resume="interrupted: run the same line again, or $program --rollback"
-	if kube apply -k "$work/apply" && verify "$wanted" /ready; then
+	if withdraw_rights && kube apply -k "$work/apply" && verify "$wanted" /ready; then
 		mark "$backup" complete
 		forget_old
 		say "upgraded: from ${from:-an unknown version} to $version, pod $pod"
@@ -682,6 +751,8 @@ main() {
 	target "$work/apply/agent.yaml"
 	follow_image
 	settings
+	kube -n "$NAMESPACE" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/rights" ||
+		die 3 "cannot read what was granted" "run the same line again"
 	kustomization "$work/apply"
 	plan
 	if [ $changes = no ] && ! newest_backup upgrading; then
@@ -693,6 +764,7 @@ main() {
 	[ -z "$DRY_RUN" ] || sed '/ unchanged/d; s/ (server dry run)//; s/^/would apply: /' "$work/plan"
 	back_up
 	carry_images
+	[ -z "$DRY_RUN" ] || withdraw_rights
 	[ -n "$DRY_RUN" ] || upgrade
 }
 

@@ -29,7 +29,7 @@ applied() { # NAMESPACE
 
 # A setting that is not given keeps the value of the last run.
 settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE; do
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE RBAC RBAC_NAMESPACES; do
 		eval "value=\$$setting"
 		if [ -z "$value" ] && [ -s "$work/last" ]; then
 			value=$(sed -n "s/^$setting=//p" "$work/last")
@@ -40,10 +40,46 @@ settings() {
 	done
 }
 
-# One folder for kubectl: the manifest, what was chosen as patches, and a record of it.
+# The rights of a level; where they are bound to namespaces, a binding for each that was chosen.
+rights() { # RBAC-FILE TARGET
+	awk -v namespace="$namespace" -v list="${RBAC_NAMESPACES:-default}" '
+		BEGIN { RS = "---\n"; count = split(list, names, ",") }
+		{ gsub(/namespace: pipeops-system/, "namespace: " namespace) }
+		!/(^|\n)kind: RoleBinding/ { printf "---\n%s", $0; next }
+		{ for (i = 1; i <= count; i++) { one = $0; sub(/\n  namespace: default\n/, "\n  namespace: " names[i] "\n", one); printf "---\n%s", one } }
+	' "$1" >"$2"
+}
+
+# "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
+names_in() { # MANIFEST
+	awk '
+		/^---/ { place = "" }
+		/^kind:/ { kind = tolower($2) }
+		/^  name:/ { name = $2 }
+		/^  namespace:/ { place = " -n " $2 }
+		/^  labels:/ { print kind "/" name place }
+	' "$1"
+}
+
+# What the last run granted and this one does not goes first: a level that is left is left.
+withdraw_rights() {
+	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	while IFS= read -r object; do
+		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
+		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
+		run kube delete $object --ignore-not-found || return 1
+	done <"$work/last-rights"
+}
+
+# One folder for kubectl: the manifest, the rights, what was chosen as patches, and a record of it.
 kustomization() { # FOLDER
+	resources="agent.yaml, record.yaml"
+	if [ -s "$1/rights.yaml" ]; then
+		resources="$resources, rights.yaml"
+		names_in "$1/rights.yaml" >"$work/rights"
+	fi
 	cat <<-YAML >"$1/kustomization.yaml"
-		resources: [agent.yaml, record.yaml]
+		resources: [$resources]
 		patches:
 		  - path: deployment.yaml
 		    target: {kind: Deployment, name: pipeops-agent}
@@ -87,7 +123,11 @@ kustomization() { # FOLDER
 		    PORT=$PORT
 		    LOG_LEVEL=$LOG_LEVEL
 		    IMAGE=$IMAGE
+		    RBAC=$RBAC
+		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		  rights: |
 	YAML
+	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"
 }
 
 variable() { # NAME VALUE

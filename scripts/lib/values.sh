@@ -8,7 +8,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 

@@ -43,6 +43,31 @@ json() {
 	[ "$(json failed)" = False,api-server ]
 }
 
+@test "rights of the level that is installed" {
+	script install.sh --existing-cluster --standalone
+	script health-check.sh
+	is 0 "patch deployments.apps allowed, -A" "patch nodes"
+	script install.sh --existing-cluster --rbac-namespaces shop,web
+	script health-check.sh
+	is 0 "patch deployments.apps allowed, -n shop" "patch deployments.apps allowed, -n web"
+	called 'auth can-i create pods --subresource=exec -n web --as=system:serviceaccount:pipeops-system:pipeops-agent'
+	not_called 'can-i patch nodes -n'
+	script cluster-info.sh
+	is 0 "minimal in shop,web"
+	script install.sh --existing-cluster --rbac full
+	script health-check.sh
+	is 0 "update secrets"
+	touch "$T/no-rights"
+	script health-check.sh
+	is 4 "next: install.sh --rbac full grants it"
+	script install.sh --existing-cluster --rbac read-only
+	rm "$T/no-rights"
+	: >"$T/calls"
+	script health-check.sh
+	is 0
+	not_called 'can-i patch'
+}
+
 @test "4: the agent" {
 	touch "$T/unhealthy"
 	script health-check.sh

@@ -18,10 +18,13 @@ load helper
 	export PIPEOPS_TOKEN=$secret
 	for wrong in --port=0 --port=70000 --port=x --log-level=loud --node-type=boss --cluster-name=-x --cluster-name='a b' \
 		--api-url=ftp://x --api-url='https://x"y' --image='a b' --k3s-version=1.2 --k3s-channel=a/b --timeout=never \
-		--airgap=/nowhere --manifest=/nowhere --manifest=http://x/y --nonsense --token=x --node-type=agent; do
+		--airgap=/nowhere --manifest=/nowhere --manifest=http://x/y --nonsense --token=x --node-type=agent \
+		--rbac=all --rbac-namespaces=A --rbac-namespaces=a,,b --rbac-namespaces=-a --rbac-namespaces='a b'; do
 		script install.sh "$wrong"
 		is 1 "next: "
 	done
+	script install.sh --rbac standard --rbac-namespaces shop
+	is 1 "only the level minimal"
 	script install.sh --port
 	is 1 "needs a value"
 	unchanged
@@ -194,6 +197,79 @@ load helper
 	rm "$T/interrupt"
 	script install.sh --existing-cluster
 	is 0 "kept: secret" "installed: the agent"
+}
+
+granted() { sed -n '/^  rights: |/,$s/^    //p' "$T/cluster/applied/record.yaml" | sort | tr '\n' ' '; }
+
+@test "rights: standard by default, kept by the next run; each level as its file says" {
+	script install.sh --existing-cluster --standalone
+	is 0
+	[ "$(granted)" = "$(printf 'clusterrole/pipeops-agent-%s clusterrolebinding/pipeops-agent-%s ' config config exec-logs exec-logs namespaces namespaces nodes nodes workloads workloads |
+		tr ' ' '\n' | sort | tr '\n' ' ' | sed 's/^ //')" ] || fail "$(granted)"
+	run diff <(grep -v '^---$' "$T/cluster/applied/rights.yaml") <(grep -v '^---$' "$BATS_TEST_DIRNAME/../../deployments/rbac-standard.yaml")
+	is 0
+	script install.sh --existing-cluster --standalone --rbac full
+	is 0
+	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
+	: >"$T/calls"
+	script install.sh --existing-cluster
+	is 0 "kept: RBAC full"
+	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
+	not_called 'kubectl delete'
+}
+
+@test "rights: minimal in the namespaces that were chosen" {
+	script install.sh --existing-cluster --standalone --rbac-namespaces shop,web
+	is 0
+	[ "$(granted)" = "$(printf 'clusterrole/pipeops-agent-%s ' config exec-logs workloads)$(for role in config exec-logs workloads; do
+		printf 'rolebinding/pipeops-agent-%s -n shop rolebinding/pipeops-agent-%s -n web ' $role $role
+	done)" ] || fail "$(granted)"
+	[ "$(grep -c '^  namespace: \(shop\|web\)$' "$T/cluster/applied/rights.yaml")" -eq 6 ]
+	run grep '^  namespace: default' "$T/cluster/applied/rights.yaml"
+	is 1
+	: >"$T/calls"
+	script install.sh --existing-cluster --rbac-namespaces shop,nowhere
+	is 1 "no namespace nowhere" "next: "
+	not_called 'kubectl delete'
+	script install.sh --existing-cluster --rbac minimal --rbac-namespaces shop
+	is 0
+	called 'kubectl delete rolebinding/pipeops-agent-workloads -n web --ignore-not-found'
+	not_called 'delete rolebinding/pipeops-agent-workloads -n shop'
+	not_called 'delete clusterrole/'
+}
+
+@test "rights: another level, and what the one before granted goes, before anything else is applied" {
+	script install.sh --existing-cluster --standalone
+	: >"$T/calls"
+	script install.sh --existing-cluster --rbac minimal --dry-run
+	is 0 "would run: kube delete clusterrolebinding/pipeops-agent-nodes" "would apply: RoleBinding pipeops-agent-workloads"
+	not_called 'kubectl delete'
+	script install.sh --existing-cluster --rbac minimal
+	is 0
+	called 'kubectl delete clusterrolebinding/pipeops-agent-workloads --ignore-not-found'
+	called 'kubectl delete clusterrole/pipeops-agent-nodes --ignore-not-found'
+	not_called 'kubectl delete clusterrole/pipeops-agent-workloads'
+	[ "$(grep -n 'kubectl delete' "$T/calls" | tail -n 1 | cut -d: -f1)" -lt "$(grep -n 'kubectl apply -k' "$T/calls" | cut -d: -f1)" ]
+	grep -q '^    RBAC_NAMESPACES=default$' "$T/cluster/applied/record.yaml"
+	script install.sh --existing-cluster --rbac read-only
+	is 0
+	[ "$(granted)" = "" ]
+	[ ! -s "$T/cluster/applied/rights.yaml" ]
+	called 'kubectl delete clusterrole/pipeops-agent-workloads --ignore-not-found'
+}
+
+@test "rights: manifest only has them; alone the embedded ones are those of the repository" {
+	mkdir "$T/alone"
+	cp "$scripts/install.sh" "$T/alone"
+	for level in read-only minimal standard full; do
+		script install.sh --manifest-only --rbac $level
+		is 0 "kind: Deployment"
+		printf '%s\n' "$output" >"$T/beside"
+		scripts=$T/alone script install.sh --manifest-only --rbac $level
+		is 0
+		printf '%s\n' "$output" | grep -v '^# [<>]\{3\} deployments/\(agent\|rbac\)' | diff - <(grep -v '^# [<>]\{3\} deployments/\(agent\|rbac\)' "$T/beside")
+	done
+	unchanged
 }
 
 @test "dry run: every action, nothing changed" {

@@ -37,11 +37,28 @@ namespace/pipeops-system"
 	is 0 "removed: nothing"
 }
 
+@test "removes what was granted in other namespaces, and the backups of this cluster" {
+	printf '%s\n' "$objects" rolebinding/pipeops-agent-workloads >"$T/cluster/objects"
+	echo shop pipeops-agent-workloads >"$T/rolebindings"
+	backups=$T/root/var/lib/pipeops-install/backups
+	mkdir -p "$backups/uid-of-the-cluster/1" "$backups/another/1"
+	script uninstall.sh --dry-run
+	is 0 "would delete: rolebinding/pipeops-agent-workloads -n shop" "would run: rm -rf $backups/uid-of-the-cluster"
+	[ -e "$backups/uid-of-the-cluster" ]
+	script uninstall.sh --yes
+	is 0 "removed: rolebinding/pipeops-agent-workloads" "removed: backups"
+	called 'delete rolebinding/pipeops-agent-workloads -n shop'
+	[ "$(ls "$backups")" = another ]
+}
+
 @test "4: goes on after errors, tells them, and the next run ends it" {
 	printf '%s\n' "$objects" >"$T/cluster/objects"
 	echo serviceaccount/pipeops-agent >"$T/undeletable"
 	script uninstall.sh --yes
 	is 4 "removed: deployment" "failed: serviceaccount/pipeops-agent: refused" "removed: clusterrole." "next: "
+	mkdir -p "$T/root/var/lib/pipeops-install/backups/uid-of-the-cluster"
+	script uninstall.sh --yes
+	is 4 "kept: backups"
 	rm "$T/undeletable"
 	script uninstall.sh --yes
 	is 0 "removed: serviceaccount/pipeops-agent"

@@ -209,6 +209,30 @@ untouched() {
 	is 0 "to 0.3.0"
 }
 
+@test "the rights of the level are those of the new version; what it no longer grants goes" {
+	installed --rbac-namespaces shop
+	release 0.2.0
+	script upgrade.sh --to 0.2.0
+	is 0 "kept: the roles of the level minimal; there is no rbac-minimal.yaml"
+	grep -q '^    rolebinding/pipeops-agent-workloads -n shop$' "$T/cluster/applied/record.yaml"
+	[ ! -e "$T/cluster/applied/rights.yaml" ]
+	release 0.3.0
+	sed '/^# >>> deployments.rbac.config/,/^# <<< deployments.rbac.config/d' "$BATS_TEST_DIRNAME/../../deployments/rbac-minimal.yaml" >"$T/releases/download/v0.3.0/rbac-minimal.yaml"
+	(cd "$T/releases/download/v0.3.0" && sha256sum rbac-minimal.yaml >>SHA256SUMS)
+	: >"$T/calls"
+	script upgrade.sh --to 0.3.0 --dry-run
+	is 0 "would run: kube delete clusterrole/pipeops-agent-config"
+	not_called 'kubectl delete'
+	script upgrade.sh --to 0.3.0
+	is 0 "to 0.3.0"
+	called 'kubectl delete clusterrole/pipeops-agent-config --ignore-not-found'
+	grep -q '^  namespace: shop$' "$T/cluster/applied/rights.yaml"
+	grep -q '^    RBAC_NAMESPACES=shop$' "$T/cluster/applied/record.yaml"
+	echo '# more' >>"$T/releases/download/v0.3.0/rbac-minimal.yaml"
+	script upgrade.sh --to 0.3.0
+	is 4 "not what SHA256SUMS says"
+}
+
 @test "rollback by hand: one backup after the other, and forward again" {
 	installed
 	release 0.2.0

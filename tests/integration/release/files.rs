@@ -63,7 +63,16 @@ fn expected() -> Vec<String> {
     let named = named
         .iter()
         .map(|name| format!("pipeops-agent-{VERSION}-{name}"));
-    let plain = ["agent.yaml", "install.sh", "join-worker.sh", "uninstall.sh"];
+    let plain = [
+        "agent.yaml",
+        "rbac-full.yaml",
+        "rbac-minimal.yaml",
+        "rbac-standard.yaml",
+        "install.sh",
+        "join-worker.sh",
+        "uninstall.sh",
+        "upgrade.sh",
+    ];
     let plain = plain.iter().map(ToString::to_string);
     let bill = format!("pipeops-agent-{VERSION}.cdx.json");
     named.chain(plain).chain([bill]).collect()
