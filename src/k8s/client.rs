@@ -24,6 +24,8 @@ use crate::secret::Secret;
 const REFUSAL: u64 = 64 * 1024;
 /// Largest answer to a single call: more than the store behind the API takes in.
 const ANSWER: usize = 8 << 20;
+/// Longest wait for the head of an answer that needs no waiting for.
+const ANSWERED: Duration = Duration::from_secs(15);
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 8 * 1024;
 /// Smaller ones cost more system calls while lists are read.
@@ -41,6 +43,8 @@ struct Shared {
     target: Arc<Target>,
     /// Longest silence while an answer is read, if there is a limit.
     silence: Option<Duration>,
+    /// Longest wait for the head of an answer.
+    answer: Option<Duration>,
     way: Mutex<Way>,
 }
 
@@ -76,12 +80,32 @@ impl Client {
         Self::new(target, Some(silence))
     }
 
+    /// For logs that are followed, to the same server: it answers when there is a line.
+    /// After two minutes of silence a connection counts as broken.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn for_logs(&self) -> Result<Self, Error> {
+        let silence = Some(Duration::from_secs(120));
+        Self::with(Arc::clone(&self.shared.target), silence, silence)
+    }
+
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
-        let agent = agent(&target, silence)?;
+        let answer = silence.map(|silence| silence.min(ANSWERED));
+        Self::with(target, silence, answer)
+    }
+
+    fn with(
+        target: Arc<Target>,
+        silence: Option<Duration>,
+        answer: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let agent = agent(&target, silence, answer)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 target,
                 silence,
+                answer,
                 way: Mutex::new(Way {
                     agent,
                     closed: false,
@@ -197,7 +221,7 @@ impl Client {
     /// trusted, or ours is no longer accepted, and files are replaced before they end.
     /// When that fails, the old ones stay and the next request says why.
     fn renew(&self) {
-        let Ok(fresh) = agent(&self.shared.target, self.shared.silence) else {
+        let Ok(fresh) = agent(&self.shared.target, self.shared.silence, self.shared.answer) else {
             return;
         };
         let mut way = self.way();
@@ -265,18 +289,26 @@ fn judge(response: Response<Body>) -> Result<Response<Body>, Cause> {
     Err(Cause::Status(Status::of(code.as_u16(), retry_after, &body)))
 }
 
-fn agent(target: &Target, silence: Option<Duration>) -> Result<Agent, Error> {
+fn agent(
+    target: &Target,
+    silence: Option<Duration>,
+    answer: Option<Duration>,
+) -> Result<Agent, Error> {
     let tls = target
         .tls()
         .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
     Ok(Agent::with_parts(
-        config(tls, silence),
+        config(tls, silence, answer),
         DefaultConnector::default(),
         target.names(),
     ))
 }
 
-fn config(tls: TlsConfig, silence: Option<Duration>) -> ureq::config::Config {
+fn config(
+    tls: TlsConfig,
+    silence: Option<Duration>,
+    answer: Option<Duration>,
+) -> ureq::config::Config {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -285,7 +317,7 @@ fn config(tls: TlsConfig, silence: Option<Duration>) -> ureq::config::Config {
         .tls_config(tls)
         .user_agent(USER_AGENT)
         .timeout_connect(Some(Duration::from_secs(5)))
-        .timeout_recv_response(silence.map(|silence| silence.min(Duration::from_secs(15))))
+        .timeout_recv_response(answer)
         .timeout_per_read(silence)
         .timeout_per_write(Some(Duration::from_secs(10)))
         // Each connection has two of either, all touched. The defaults cost ten

@@ -24,6 +24,7 @@ pub mod duration;
 mod failure;
 pub mod flags;
 mod get;
+mod pods;
 pub mod print;
 pub mod resources;
 mod session;

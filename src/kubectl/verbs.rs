@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::get;
+use super::pods;
 use super::session::Session;
 
 /// One verb.
@@ -21,7 +22,12 @@ pub struct Verb {
 }
 
 /// All there are, by name.
-pub(super) const VERBS: &[Verb] = &[get::VERB];
+pub(super) const VERBS: &[Verb] = &[
+    pods::attach::VERB,
+    pods::exec::VERB,
+    get::VERB,
+    pods::logs::VERB,
+];
 
 /// Flags of every verb.
 pub(super) const GLOBAL: Group = &[
