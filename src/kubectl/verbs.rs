@@ -24,9 +24,11 @@ pub struct Verb {
 /// All there are, by name.
 pub(super) const VERBS: &[Verb] = &[
     pods::attach::VERB,
+    pods::cp::VERB,
     pods::exec::VERB,
     get::VERB,
     pods::logs::VERB,
+    pods::forward::VERB,
 ];
 
 /// Flags of every verb.

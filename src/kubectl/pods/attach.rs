@@ -23,17 +23,7 @@ const NOTICE: &str = "All commands and output from this session will be recorded
     If you don't see a command prompt, try pressing enter.\n";
 
 fn run(session: &mut Session<'_>) -> Result<(), Failure> {
-    let word = match session.words.as_slice() {
-        [] => return Err(Failure::new("at least 1 argument is required for attach")),
-        [word] => word.clone(),
-        [kind, name] => format!("{kind}/{name}"),
-        words => {
-            let (count, words) = (words.len(), words.join(" "));
-            return Err(Failure::new(format!(
-                "expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {count}: [{words}]"
-            )));
-        }
-    };
+    let word = word(session)?;
     let object = super::object(session, &word)?;
     let pod = super::attachable(session, object)?;
     if let phase @ ("Succeeded" | "Failed") = super::field(&pod, "/status/phase") {
@@ -65,14 +55,25 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     with_streams(session, &command, raw)
 }
 
+/// What to attach to, as `NAME` or `TYPE/NAME`.
+fn word(session: &Session<'_>) -> Result<String, Failure> {
+    match session.words.as_slice() {
+        [] => Err(Failure::new("at least 1 argument is required for attach")),
+        [word] => Ok(word.clone()),
+        [kind, name] => Ok(format!("{kind}/{name}")),
+        words => {
+            let (count, words) = (words.len(), words.join(" "));
+            Err(Failure::new(format!(
+                "expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {count}: [{words}]"
+            )))
+        }
+    }
+}
+
 fn container(session: &mut Session<'_>, pod: &Value) -> Result<String, Failure> {
     let given = session.flags.text("container").to_owned();
     if given.is_empty() {
-        let (name, told) = super::default_container(pod)?;
-        if let Some(told) = told.filter(|_| !session.flags.on("quiet")) {
-            session.io.stderr.write_all(told.as_bytes())?;
-        }
-        return Ok(name);
+        return super::chosen_container(session, pod);
     }
     if super::has_container(pod, &given) {
         return Ok(given);

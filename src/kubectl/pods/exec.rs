@@ -28,20 +28,9 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     let (target, command) = words(session)?;
     let object = super::object(session, &target)?;
     let pod = super::attachable(session, object)?;
-    if let phase @ ("Succeeded" | "Failed") = super::field(&pod, "/status/phase") {
-        return Err(Failure::new(format!(
-            "cannot exec into a container in a completed pod; current phase is {phase}"
-        )));
-    }
-    let quiet = session.flags.on("quiet");
+    run::is_over(&pod)?;
     let container = match session.flags.text("container") {
-        "" => {
-            let (name, told) = super::default_container(&pod)?;
-            if let Some(told) = told.filter(|_| !quiet) {
-                session.io.stderr.write_all(told.as_bytes())?;
-            }
-            name
-        }
+        "" => super::chosen_container(session, &pod)?,
         given => given.to_owned(),
     };
     let raw = terminal(session, session.flags.on("tty"))?;

@@ -1,7 +1,7 @@
 //! `kubectl logs`: of one container, of all in a pod, of all that a selector means.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::kubectl::failure::Failure;
 use crate::kubectl::flags::{Flags, Group, Kind, flag, switch, text};
 use crate::kubectl::session::Session;
 use crate::kubectl::verbs::{SELECTOR, Verb};
-use crate::stop;
+use crate::stop::{self, Stop, StopSource};
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "logs",
@@ -265,55 +265,71 @@ fn log(pattern: &Question, pod: &Value, container: String) -> Log {
 /// Follows all at once, a thread each. The first that fails ends them.
 fn follow_all(session: &mut Session<'_>, logs: &[Log]) -> Result<(), Failure> {
     let client = session.api()?.client.for_logs()?;
-    let context = session.context;
     let (source, stop) = stop::channel();
-    let source = Mutex::new(Some(source));
-    let end = || {
-        drop(source.lock().unwrap_or_else(PoisonError::into_inner).take());
-        client.shutdown();
-    };
     let outputs: Vec<_> = logs.iter().map(|log| Prefix::of(session, log)).collect();
-    let tolerant = session.flags.on("ignore-errors");
-    let out = Mutex::new(&mut *session.io.stdout);
-    let first = Mutex::new(Ok(()));
-    let one = |log: &Log, mut prefix: Prefix| {
-        let outcome = follow_one(&client, log, &stop, &mut |bytes| {
-            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            prefix.write(&mut **out, bytes).and_then(|()| out.flush())
-        });
-        match outcome {
-            Err(error) if tolerant && !error.is_output() => {
-                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = writeln!(out, "{}", Failure::from(error).text().trim_end());
-            }
-            Err(error) => {
-                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-                if first.is_ok() {
-                    *first = Err(broken(error));
-                }
-                end();
-            }
-            Ok(()) => {}
-        }
+    let followers = Followers {
+        tolerant: session.flags.on("ignore-errors"),
+        source: Mutex::new(Some(source)),
+        out: Mutex::new(&mut *session.io.stdout),
+        failed: Mutex::new(None),
+        client,
+        stop,
     };
-    until_stopped(&context.stop, &end, || {
+    until_stopped(&session.context.stop, &|| followers.end(), || {
         thread::scope(|scope| {
             for (log, prefix) in logs.iter().zip(outputs) {
-                let one = &one;
-                scope.spawn(move || one(log, prefix));
+                let followers = &followers;
+                scope.spawn(move || followers.follow(log, prefix));
             }
         });
     });
-    first.into_inner().unwrap_or_else(PoisonError::into_inner)
+    match held(&followers.failed).take() {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
-fn follow_one(
-    client: &Client,
-    log: &Log,
-    stop: &stop::Stop,
-    sink: logs::Sink<'_>,
-) -> Result<(), crate::k8s::Error> {
-    logs::follow(client, &log.question, &log.instance, stop, sink)
+/// What the threads that follow share.
+struct Followers<'a> {
+    client: Client,
+    stop: Stop,
+    /// Gone when all are to end.
+    source: Mutex<Option<StopSource>>,
+    out: Mutex<&'a mut (dyn Write + Send)>,
+    failed: Mutex<Option<Failure>>,
+    tolerant: bool,
+}
+
+impl Followers<'_> {
+    fn end(&self) {
+        drop(held(&self.source).take());
+        self.client.shutdown();
+    }
+
+    fn follow(&self, log: &Log, mut prefix: Prefix) {
+        let mut sink = |bytes: &[u8]| {
+            let mut out = held(&self.out);
+            prefix.write(&mut **out, bytes).and_then(|()| out.flush())
+        };
+        let Log { question, instance } = log;
+        let outcome = logs::follow(&self.client, question, instance, &self.stop, &mut sink);
+        match outcome {
+            Ok(()) => {}
+            Err(error) if self.tolerant && !error.is_output() => {
+                let failure = Failure::from(error);
+                // If that cannot be written, the next line cannot, and ends it.
+                let _ = writeln!(held(&self.out), "error: {}", failure.message());
+            }
+            Err(error) => {
+                held(&self.failed).get_or_insert_with(|| broken(error));
+                self.end();
+            }
+        }
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `[pod/NAME/CONTAINER] ` in front of each line, where that is wished for.

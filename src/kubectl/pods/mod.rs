@@ -2,8 +2,11 @@
 //! containers.
 
 pub(super) mod attach;
+pub(super) mod cp;
 pub(super) mod exec;
+pub(super) mod forward;
 pub(super) mod logs;
+mod ports;
 mod run;
 mod terminal;
 
@@ -11,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::api::{escape, query};
+use super::api::{Api, escape, query};
 use super::failure::Failure;
 use super::flags::{Group, Kind, flag, text};
 use super::session::Session;
@@ -61,15 +64,29 @@ pub(super) fn object(session: &Session<'_>, word: &str) -> Result<Value, Failure
         }
     };
     if matches!(kind, "pods" | "pod" | "po") {
-        return api.get(&path(&api.namespace, name));
+        return get(&api, &path(&api.namespace, name));
     }
     let resource = api.discovery()?.find(kind)?;
-    let mut object = api.get(&resource.path(&api.namespace, name))?;
+    let mut object = get(&api, &resource.path(&api.namespace, name))?;
     // Some servers leave it out.
     if object["kind"].is_null() {
         object["kind"] = resource.kind.clone().into();
     }
     Ok(object)
+}
+
+/// An object, or what is missing: it, or its whole namespace.
+fn get(api: &Api, path: &str) -> Result<Value, Failure> {
+    api.get(path).map_err(|failure| {
+        let namespace = &api.namespace;
+        if !failure.is_not_found() || namespace == "default" {
+            return failure;
+        }
+        match api.get(&format!("/api/v1/namespaces/{}", escape(namespace))) {
+            Err(other) if other.is_not_found() => other,
+            _ => failure,
+        }
+    })
 }
 
 /// The pods behind an object, the best first: itself, or those it selects. Waits for one.
@@ -249,6 +266,15 @@ pub(super) fn default_container(pod: &Value) -> Result<(String, Option<String>),
     let told = (all.len() > 1)
         .then(|| format!("Defaulted container {first:?} out of: {}\n", all.join(", ")));
     Ok((first.to_owned(), told))
+}
+
+/// The same, and tells it to people unless they want quiet.
+pub(super) fn chosen_container(session: &mut Session<'_>, pod: &Value) -> Result<String, Failure> {
+    let (name, told) = default_container(pod)?;
+    if let Some(told) = told.filter(|_| !session.flags.on("quiet")) {
+        session.io.stderr.write_all(told.as_bytes())?;
+    }
+    Ok(name)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 
+use serde_json::Value;
+
 use super::terminal::Raw;
 use crate::k8s::exec::{Command, Input, Outcome, Session, Streams};
 use crate::k8s::{Client, Error};
@@ -120,5 +122,15 @@ impl Source {
             },
             Source::Given(from) => Input { from, wait: None },
         }
+    }
+}
+
+/// Whether something can be run in a pod: not when it is over.
+pub(super) fn is_over(pod: &Value) -> Result<(), Failure> {
+    match super::field(pod, "/status/phase") {
+        phase @ ("Succeeded" | "Failed") => Err(Failure::new(format!(
+            "cannot exec into a container in a completed pod; current phase is {phase}"
+        ))),
+        _ => Ok(()),
     }
 }
