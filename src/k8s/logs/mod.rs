@@ -115,7 +115,7 @@ impl Follower<'_> {
                     backoff.succeeded(Instant::now());
                     continue;
                 }
-                Ok(End::Clean) if !self.lives()? => return self.finish(sink),
+                Ok(End::Clean) if !self.lives() => return self.finish(sink),
                 Ok(End::Clean | End::Cut) => None,
                 Err(error) if self.is_final(&error) => return Err(error),
                 Err(error) => Some(error),
@@ -183,19 +183,16 @@ impl Follower<'_> {
         sink(&out).map_err(|error| Error::new("GET", &self.path(), Cause::Output(error)))
     }
 
-    /// Whether asking again can only fail again.
+    /// Whether asking again can only fail again. A node whose program starts does not
+    /// know its pods for a while, so what it says of them counts for nothing.
     fn is_final(&self, error: &Error) -> bool {
-        let later = matches!(
-            error.verdict(),
-            Verdict::Unreachable | Verdict::Retry { .. }
-        );
-        !later || error.is_output() || !self.answered
+        error.is_output() || !self.answered || !self.lives()
     }
 
     /// Whether the container that was read still runs: then the answer ended early.
-    fn lives(&self) -> Result<bool, Error> {
+    fn lives(&self) -> bool {
         if self.instance.is_empty() {
-            return Ok(false);
+            return false;
         }
         let Question { namespace, pod, .. } = self.question;
         let path = format!(
@@ -204,10 +201,10 @@ impl Follower<'_> {
             escape(pod)
         );
         match self.client.get::<Value>(&path) {
-            Ok(pod) => Ok(runs(&pod, &self.question.container, self.instance)),
-            Err(error) if error.verdict() == Verdict::Absent => Ok(false),
+            Ok(pod) => runs(&pod, &self.question.container, self.instance),
+            Err(error) if error.verdict() == Verdict::Absent => false,
             // Asking for the log will show.
-            Err(_) => Ok(true),
+            Err(_) => true,
         }
     }
 }

@@ -107,7 +107,11 @@ fn it_goes_on_where_it_was_cut_and_ends_with_the_container() {
         // The node's program restarts: the answer ends as if that were all.
         assert_eq!(log(listener, both, true), again);
         pod(listener, "x");
+        // It does not answer, and then does not know its pods yet.
         answer(listener, "502 Bad Gateway", "");
+        pod(listener, "x");
+        answer(listener, "404 Not Found", "");
+        pod(listener, "x");
         let more = "2026-11-26T06:00:01.7Z b\n2026-11-26T06:00:03Z no end";
         assert_eq!(log(listener, &format!("{both}{more}"), true), again);
         pod(listener, "another");
@@ -133,6 +137,7 @@ fn a_refusal_at_the_start_is_the_end() {
 fn a_pod_that_is_gone_after_a_cut_is_told() {
     let (outcome, out) = followed(None, |listener| {
         log(listener, "2026-11-26T06:00:01Z a\n", false);
+        answer(listener, "404 Not Found", "{}");
         answer(listener, "404 Not Found", "{}");
     });
     assert_eq!(outcome.unwrap_err().verdict(), Verdict::Absent);

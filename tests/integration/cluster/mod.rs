@@ -14,6 +14,7 @@ mod rig;
 mod rights;
 mod roles;
 mod shown;
+mod streams;
 mod usage;
 
 use crate::support::{Agent, eventually};

@@ -137,6 +137,12 @@ impl Cluster {
         self.run(self.script(&[verb, "apiserver"]), "");
     }
 
+    /// Does that to another part of the cluster.
+    #[track_caller]
+    pub(super) fn part(&self, verb: &str, part: &str) {
+        self.run(self.script(&[verb, part]), "");
+    }
+
     /// Brings an image, in a file of `docker save`, onto the node.
     #[track_caller]
     pub(super) fn load(&self, image: &Path) {

@@ -1,0 +1,158 @@
+//! Logs that are followed while everything around them breaks.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::super::rig::{alone, cluster};
+use super::Pods;
+
+/// Writes a number ten times a second.
+const COUNTER: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: counter}
+spec:
+  terminationGracePeriodSeconds: 1
+  restartPolicy: Never
+  containers:
+  - name: main
+    image: busybox:1
+    imagePullPolicy: Never
+    command: [sh, -c, 'i=0; while true; do echo "$i @FILL@"; i=$((i+1)); sleep @PAUSE@; done']
+"#;
+/// No line for so long means that something is broken; the agent itself may wait 20 s
+/// between two tries.
+const LATE: Duration = Duration::from_secs(60);
+
+/// A log that is followed, line by line.
+struct Followed {
+    child: Child,
+    lines: Receiver<String>,
+    next: usize,
+}
+
+impl Followed {
+    fn start(mut command: Command) -> Followed {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be run");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, lines) = channel();
+        let reader = thread::Builder::new().spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        reader.expect("a thread can be started");
+        Followed {
+            child,
+            lines,
+            next: 0,
+        }
+    }
+
+    /// Reads until that many lines came: each number once and in order.
+    #[track_caller]
+    fn reach(&mut self, count: usize) {
+        while self.next < count {
+            let line = self.lines.recv_timeout(LATE).expect("a line comes");
+            let number = line.split(' ').next().and_then(|word| word.parse().ok());
+            assert_eq!(number, Some(self.next), "{line}");
+            self.next += 1;
+        }
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn counter(pods: &Pods<'_>, fill: &str, pause: &str) -> Followed {
+    let manifest = COUNTER.replace("@FILL@", fill).replace("@PAUSE@", pause);
+    pods.namespace.apply(&manifest);
+    let ready = [
+        "wait",
+        "--for=condition=ready",
+        "pod/counter",
+        "--timeout=90s",
+    ];
+    pods.namespace.kubectl(&ready);
+    Followed::start(pods.ours(&["logs", "-f", "counter"]))
+}
+
+#[test]
+fn a_followed_log_survives_its_servers() {
+    let Some(cluster) = alone() else { return };
+    let pods = Pods::start(&cluster);
+    let mut followed = counter(&pods, "", "0.1");
+    followed.reach(20);
+    cluster.api_server("restart");
+    followed.reach(followed.next + 50);
+    cluster.part("kill", "kubelet");
+    cluster.part("start", "kubelet");
+    followed.reach(followed.next + 50);
+}
+
+#[test]
+fn a_followed_log_survives_its_rotation() {
+    let Some(cluster) = cluster() else { return };
+    let pods = Pods::start(&cluster);
+    // The node rotates at 10 MiB and looks every 10 s: 600 KB a second.
+    let mut followed = counter(&pods, &"x".repeat(6000), "0.01");
+    let first = |pods: &Pods<'_>| {
+        let words = ["logs", "counter", "--limit-bytes=20"];
+        let text = String::from_utf8(pods.run(&words, b"")).unwrap();
+        text.split(' ')
+            .next()
+            .and_then(|word| word.parse::<usize>().ok())
+    };
+    while first(&pods).is_none_or(|first| first == 0) {
+        followed.reach(followed.next + 100);
+    }
+    followed.reach(followed.next + 200);
+}
+
+#[test]
+fn a_followed_log_ends_with_its_container_and_others_go_on() {
+    let Some(cluster) = cluster() else { return };
+    let pods = Pods::start(&cluster);
+    pods.namespace
+        .kubectl(&["scale", "deploy/web", "--replicas=1"]);
+    let command = pods.ours(&[
+        "logs",
+        "-f",
+        "-l",
+        "app in (web,done)",
+        "-c",
+        "main",
+        "--prefix",
+    ]);
+    let mut followed = Followed::start(command);
+    let mut lines = Vec::new();
+    while lines
+        .iter()
+        .filter(|line: &&String| line.contains("/main] "))
+        .count()
+        < 11
+    {
+        lines.push(followed.lines.recv_timeout(LATE).expect("a line comes"));
+    }
+    assert!(
+        lines.contains(&"[pod/done/main] finished".to_owned()),
+        "{lines:?}"
+    );
+    pods.namespace
+        .kubectl(&["delete", "deploy/web", "--wait=false"]);
+    // All containers are gone: so is the command.
+    let status = followed.child.wait().expect("it can be waited for");
+    assert!(status.success());
+}
