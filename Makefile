@@ -4,7 +4,7 @@ SHELL := /bin/sh
 
 PREFIX ?= /usr/local
 
-.PHONY: all build build-all test lint fmt coverage bench demo dev install clean \
+.PHONY: all build build-all test test-e2e lint fmt coverage bench demo dev install clean \
 	docker-build docker-run docker-dev cluster-up cluster-down help
 
 all: lint test build ## lint, test and build
@@ -19,6 +19,9 @@ build-all: ## bin/pipeops-agent-amd64 and -arm64, static
 
 test: ## every test, against a real local Kubernetes
 	@build/test.sh
+
+test-e2e: ## install, disturb, upgrade and remove the agent on a real node
+	@build/test-e2e.sh
 
 lint: ## formatting, clippy, dependencies, scripts, YAML, Markdown, spelling, OpenAPI
 	@build/lint.sh

@@ -20,6 +20,11 @@ venv() { # PINS
 	printf '%s/python/%s-%s' "$PIPEOPS_CACHE" "$(basename "$1" .txt)" "$(cksum <"$1" | cut -d' ' -f1)"
 }
 
+# The same for packages of npm, named after their lock file.
+modules() { # FOLDER
+	printf '%s/npm/%s-%s' "$PIPEOPS_CACHE" "$(basename "$1")" "$(cksum <"$1/package-lock.json" | cut -d' ' -f1)"
+}
+
 # "amd64" or "arm64": the word of container images and Kubernetes.
 machine() {
 	case $(uname -m) in

@@ -26,6 +26,7 @@ main() {
 	step "check-jsonschema (.github)" github_files
 	step "sbom (CycloneDX, SPDX)" bill_of_materials
 	step "rumdl (Markdown, links between pages)" each markdown rumdl check --no-cache --quiet
+	step "mermaid (diagrams)" build/diagrams.sh
 	step typos typos --hidden --force-exclude
 	step openapi each openapi openapi-spec-validator
 	[ -z "$failed" ] || die "failed:$failed"

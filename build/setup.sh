@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|python|lint-python|registry|lint|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|registry|lint|diagrams|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -22,6 +22,10 @@ main() {
 			python build/lint.txt
 			cargo_tool cargo-machete $machete_version
 			cargo_tool cargo-deny $deny_version
+			;;
+		diagrams)
+			python build/diagrams/node.txt
+			npm_modules build/diagrams
 			;;
 		demo)
 			command_or_package curl curl
@@ -81,6 +85,17 @@ emulator() {
 	other=aarch64
 	[ "$(machine)" = amd64 ] || other=x86_64
 	command -v "qemu-$other-static" >/dev/null || (package qemu-user-static) || say "going on without an emulator"
+}
+
+npm_modules() { # FOLDER
+	home=$(modules "$1")
+	[ ! -e "$home/complete" ] || return 0
+	say "installing the npm packages of $1 into $home"
+	rm -rf "$home"
+	mkdir -p "$home"
+	cp "$1/package.json" "$1/package-lock.json" "$home"
+	PATH=$(venv build/diagrams/node.txt)/bin:$PATH npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --silent
+	touch "$home/complete"
 }
 
 # Unoptimised: these run for a second, and build in half the time.

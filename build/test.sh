@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every test: scripts, units, the built static binary, and both against a real local Kubernetes.
+# Runs every test: scripts, units, the built static binary, and all of it against a real local Kubernetes.
 # usage: test.sh [arguments of cargo test]      for instance: test.sh --lib k8s::
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,6 +18,7 @@ main() {
 	cargo test --locked -- --skip budget:: || status=$?
 	# One by one, beside nothing else: these judge times.
 	cargo test --locked --test integration budget:: -- --test-threads=1 --show-output || status=$?
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || build/test-e2e.sh || status=$?
 	exit "$status"
 }
 

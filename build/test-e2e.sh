@@ -1,0 +1,76 @@
+#!/bin/sh
+# Installs, disturbs, upgrades and removes the agent on a real node, as a user does: tests/e2e/README.md.
+# usage: test-e2e.sh      with the cluster that `cluster env` exported, else with one of its own
+# shellcheck source=build/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+made=$root/target/e2e
+
+main() {
+	build/setup.sh rust python demo
+	export PIPEOPS_BIN="${PIPEOPS_BIN:-$root/bin/pipeops-agent}"
+	[ -x "$PIPEOPS_BIN" ] || build/build.sh
+	cluster
+	cargo build --quiet --locked --package control-plane
+	mkdir -p "$made"
+	build/image.sh "$made/this.tar" "$(machine)=$PIPEOPS_BIN"
+	tree next "$(later 1)"
+	tree broken "$(later 2)"
+	next_build
+	(cd "$made/next" && build/image.sh "$made/next.tar" "$(machine)=$made/next-agent")
+	# It starts, finds no program of its name and ends.
+	(cd "$made/broken" && build/image.sh "$made/broken.tar" "$(machine)=$(command -v busybox)")
+	timeout --kill-after=60 1200 tests/e2e/run "$made"
+}
+
+# Alone it starts a cluster, and takes it down.
+cluster() {
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || return 0
+	export CLUSTER_NAME="e2e-$$"
+	trap 'tests/cluster/cluster down' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	status=0
+	tests/cluster/cluster metrics || status=$?
+	case $status in
+	0) eval "$(tests/cluster/cluster env)" ;;
+	3)
+		say "NOTE: no real Kubernetes on this machine (see the line above): nothing is tested"
+		exit 0
+		;;
+	*) die "the local Kubernetes did not start" ;;
+	esac
+}
+
+later() { # PATCHES
+	have=$(version)
+	echo "${have%.*}.$((${have##*.} + $1))"
+}
+
+# This source as another version.
+tree() { # NAME VERSION
+	rm -rf "${made:?}/$1"
+	mkdir -p "$made/$1"
+	tracked | tar -cf - -T - | tar -C "$made/$1" -xf -
+	old=$(version)
+	(
+		cd "$made/$1"
+		sed -i "/^\[package\]/,/^version/s/^version = .*/version = \"$2\"/" Cargo.toml
+		sed -i "/^name = \"pipeops-agent\"/,/^version/s/^version = .*/version = \"$2\"/" Cargo.lock
+		find deployments -name '*.yaml' -exec sed -i "s/version: $old\$/version: $2/; s|pipeops/agent:$old\$|pipeops/agent:$2|" {} +
+	)
+}
+
+# Unoptimised, because here its version is what matters: seconds instead of minutes.
+next_build() {
+	target=$(uname -m)-unknown-linux-musl
+	(
+		cd "$made/next"
+		env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
+			CARGO_TARGET_DIR="$made/target" cargo build --quiet --locked --target "$target" --package pipeops-agent
+	)
+	cp "$made/target/$target/debug/pipeops-agent" "$made/next-agent"
+}
+
+main "$@"
