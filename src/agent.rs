@@ -9,7 +9,10 @@ use crossbeam_channel::{Sender, bounded};
 use crate::api::{self, Api};
 use crate::chain::Chain;
 use crate::cluster::{Kind, Published, State, Update, publication};
+use crate::commands::Keys;
+use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
+use crate::commands::policy::PolicyFile;
 use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
@@ -30,6 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Largest journal of commands, in bytes.
 const JOURNAL: u64 = 4 * 1024 * 1024;
+/// Largest audit, in bytes.
+const AUDIT: u64 = 4 * 1024 * 1024;
 /// Updates on their way to the state; full means that watches wait.
 const UPDATES: usize = 256;
 /// A loop that blocks in the network is bounded by its own time limits; three
@@ -109,6 +114,7 @@ struct Agent {
     identity: Identity,
     control: Option<api::ControlPlane>,
     state_kept: Option<bool>,
+    policy: Arc<PolicyFile>,
 }
 
 impl Agent {
@@ -118,6 +124,7 @@ impl Agent {
         let mut state = State::new(fastrand::u64(..));
         let (publisher, published) = publication(state.snapshot());
         let control = settings.control();
+        let policy = Arc::new(policy(settings, &target)?);
         Ok(Self {
             group: Group::default(),
             beats: Beats::new(started),
@@ -138,13 +145,15 @@ impl Agent {
             },
             control: None,
             state_kept: None,
+            policy,
         })
     }
 
     fn watch_signals(&mut self, mut signals: Signals) {
         let handle = signals.handle();
+        let policy = Arc::clone(&self.policy);
         let wait = move || {
-            if let Some(signal) = signals.wait()? {
+            if let Some(signal) = signals.wait(|| policy.reload())? {
                 log::info!("{signal}: stopping");
             }
             Ok(())
@@ -209,7 +218,7 @@ impl Agent {
         self.state_kept = Some(kept.0.is_some());
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
-        self.take_commands(&session, settings, Arc::clone(&farewell));
+        self.take_commands(&session, settings, Arc::clone(&farewell))?;
         self.speak(session, kept, farewell);
         self.control = Some(api::ControlPlane {
             link,
@@ -225,17 +234,24 @@ impl Agent {
         session: &Arc<Session>,
         settings: &Settings,
         farewell: Arc<control::Client>,
-    ) {
+    ) -> Result<(), Error> {
+        let keys = settings.command_keys_file.clone().map(Keys::open);
+        let keys = keys.transpose().map_err(wrong)?;
+        let folder = settings.state_dir.clone();
         let tools = Tools {
             session: Arc::clone(session),
             published: self.published.clone(),
             target: Arc::clone(&self.target),
             namespace: self.target.namespace().to_owned(),
+            policy: Arc::clone(&self.policy),
+            keys,
+            audit: Audit::new(folder.clone(), AUDIT),
         };
-        let journal = Journal::new(settings.state_dir.clone(), JOURNAL);
+        let journal = Journal::new(folder, JOURNAL);
         let commands = Commands::new(tools, journal, farewell);
         let body = move |stop: &Stop, beat: &Beat| commands.run(stop, beat);
         self.add("commands", SILENCE, body, || {});
+        Ok(())
     }
 
     /// The two loops that share a session.
@@ -321,6 +337,17 @@ fn recall(settings: &Settings) -> Kept {
             (None, configured)
         }
     }
+}
+
+/// The policy of the site; in a pod the agent's own namespace is protected.
+fn policy(settings: &Settings, target: &k8s::Target) -> Result<PolicyFile, Error> {
+    let is_pod = settings.kubernetes.in_cluster.is_some();
+    let own = is_pod.then(|| target.namespace().to_owned());
+    PolicyFile::open(settings.policy_file.clone(), own).map_err(wrong)
+}
+
+fn wrong(problem: String) -> Error {
+    Error::Configuration(problem.into())
 }
 
 fn thread_name(kind: Kind) -> &'static str {

@@ -9,7 +9,7 @@ use log::LevelFilter;
 
 use super::control_plane::{self, ControlPlane};
 use super::environment::Environment;
-use super::layers::{Layer, Source};
+use super::layers::{Given, Layer, Source};
 use super::mistake::Mistake;
 use super::secrets::{self, Keys};
 use super::table::Key;
@@ -29,6 +29,10 @@ pub struct Settings {
     pub agent_id: Option<String>,
     pub heartbeat_interval: Duration,
     pub status_interval: Duration,
+    /// What the control plane may do.
+    pub policy_file: Option<PathBuf>,
+    /// Public keys that its commands must be signed by.
+    pub command_keys_file: Option<PathBuf>,
     pub kubernetes: Kubernetes,
     pub listen: Vec<SocketAddr>,
     /// None: the API under `/api` stays closed.
@@ -80,6 +84,8 @@ pub(super) fn assemble(
     let agent_id = layer.take(Key::AgentId, value::name);
     let heartbeat_interval = layer.take(Key::HeartbeatInterval, value::interval);
     let status_interval = layer.take(Key::StatusInterval, value::interval);
+    let policy_file = layer.take(Key::PolicyFile, value::path);
+    let command_keys_file = layer.take(Key::CommandKeysFile, value::path);
     let kubernetes = kubernetes(&mut layer, environment);
     let listen = listen(&mut layer, environment);
     let log_level = layer.take(Key::LogLevel, value::level);
@@ -88,16 +94,14 @@ pub(super) fn assemble(
     if !layer.mistakes.is_empty() {
         return Err(layer.mistakes);
     }
-    let sources = layer
-        .values
-        .into_iter()
-        .map(|(key, given)| (key, given.source));
     Ok(Settings {
         control_plane,
         cluster_name: cluster_name.unwrap_or_default(),
         agent_id,
         heartbeat_interval: heartbeat_interval.unwrap_or_default(),
         status_interval: status_interval.unwrap_or_default(),
+        policy_file,
+        command_keys_file,
         kubernetes,
         listen,
         api_token,
@@ -106,8 +110,13 @@ pub(super) fn assemble(
         log_format: log_format.unwrap_or(logger::Format::Text),
         no_color: environment.get("NO_COLOR").is_some(),
         warnings: layer.warnings,
-        sources: sources.collect(),
+        sources: sources(layer.values),
     })
+}
+
+fn sources(values: BTreeMap<Key, Given>) -> BTreeMap<Key, Source> {
+    let source = |(key, given): (Key, Given)| (key, given.source);
+    values.into_iter().map(source).collect()
 }
 
 const API_TOKEN: Keys = Keys {

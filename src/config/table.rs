@@ -16,6 +16,8 @@ pub enum Key {
     HeartbeatInterval,
     StatusInterval,
     AllowPlainHttp,
+    PolicyFile,
+    CommandKeysFile,
     Kubeconfig,
     Context,
     Listen,
@@ -124,7 +126,7 @@ impl Kind {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 19] = [
+pub static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -214,6 +216,26 @@ pub static SETTINGS: [Setting; 19] = [
         kind: Kind::Switch,
         default: Value("false"),
         help: "send the token unencrypted to http URLs",
+    },
+    Setting {
+        key: Key::PolicyFile,
+        group: ControlPlane,
+        name: "policy_file",
+        flag: Some("policy-file"),
+        env: "PIPEOPS_POLICY_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "what it may do here, YAML",
+    },
+    Setting {
+        key: Key::CommandKeysFile,
+        group: ControlPlane,
+        name: "command_keys_file",
+        flag: Some("command-keys-file"),
+        env: "PIPEOPS_COMMAND_KEYS_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "keys that its commands must be signed by",
     },
     Setting {
         key: Key::Kubeconfig,

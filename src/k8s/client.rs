@@ -32,10 +32,21 @@ const CHUNK: usize = 8 * 1024;
 const INPUT: usize = 8 * 1024;
 pub(super) const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 
+/// Judges a request by its method and its path with the query; the error says why it
+/// must not be sent.
+pub type Guard = Arc<dyn Fn(&str, &str) -> Result<(), String> + Send + Sync>;
+
 /// A way to the API server. Clones share connections and end together.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    guard: Option<Guard>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.shared.fmt(f)
+    }
 }
 
 #[derive(Debug)]
@@ -111,7 +122,26 @@ impl Client {
                     closed: false,
                 }),
             }),
+            guard: None,
         })
+    }
+
+    /// The same way, for requests that the guard lets pass.
+    #[must_use]
+    pub fn guarded(self, guard: Guard) -> Self {
+        Self {
+            guard: Some(guard),
+            ..self
+        }
+    }
+
+    /// What every request asks before it is sent: a refusal is one as of the server.
+    pub(super) fn permit(&self, method: &str, path: &str) -> Result<(), Error> {
+        let judged = self
+            .guard
+            .as_ref()
+            .map_or(Ok(()), |guard| guard(method, path));
+        judged.map_err(|reason| Error::new(method, path, Cause::Status(Status::forbidden(reason))))
     }
 
     /// Ends requests in progress and fails all later ones; any thread may ask.
@@ -163,6 +193,7 @@ impl Client {
     }
 
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Response<Body>, Error> {
+        self.permit(call.method, call.path)?;
         let outcome = self
             .authorized(call)
             .and_then(judge)

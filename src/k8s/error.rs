@@ -78,6 +78,18 @@ pub struct FieldCause {
     pub message: String,
 }
 
+impl Status {
+    /// A refusal that is ours.
+    pub(super) fn forbidden(message: String) -> Self {
+        Self {
+            code: 403,
+            reason: Some("Forbidden".to_owned()),
+            message: Some(message),
+            details: None,
+        }
+    }
+}
+
 impl Error {
     pub(super) fn new(method: &str, path: &str, cause: Cause) -> Self {
         let path = path.split_once('?').map_or(path, |(path, _)| path);

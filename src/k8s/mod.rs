@@ -29,7 +29,7 @@ pub mod watch;
 use std::path::PathBuf;
 
 pub use call::{Answer, Call, JSON};
-pub use client::Client;
+pub use client::{Client, Guard};
 pub use error::{Details, Error, FieldCause, Status, Verdict};
 pub use socket::Closer;
 pub use target::{Target, TargetError, target};

@@ -29,6 +29,7 @@ impl Socket {
         path: &str,
         protocols: &[&'static str],
     ) -> Result<Socket, Error> {
+        client.permit("GET", path)?;
         let target = client.target();
         let failed = |cause| Error::new("GET", path, cause);
         let authorization = target

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::job::Job;
 use super::{Tools, deliver, now, perform, seconds};
+use crate::commands::audit::Operation;
 use crate::commands::journal::{Journal, Ledger, State as Known};
 use crate::commands::{Command, End, Letter, Outcome, Task};
 use crate::control::Client;
@@ -105,8 +106,8 @@ impl Desk {
         state.ledger.take(&command.id, now());
         let refused = refusal(&command, &state.ledger);
         if let Some((outcome, reason)) = refused {
-            log::warn!("command {} is not run: {reason}", command.id);
             let end = End::without_run(outcome);
+            self.audit(&command.id, &command.kind, end, reason);
             self.post(&mut state, Letter::without_run(&command.id, end, reason));
         } else if let Task::Cancel(id) = &command.task {
             let letter = self.cancel(&mut state, &command.id, id);
@@ -119,17 +120,29 @@ impl Desk {
         Ok(true)
     }
 
-    /// Answers what is no command; true when it was not known.
-    pub(super) fn refuse_invalid(self: &Arc<Self>, id: &str, reason: &str) -> bool {
+    /// Answers what must not be run; true when it was not known.
+    pub(super) fn refuse(self: &Arc<Self>, id: &str, outcome: Outcome, reason: &str) -> bool {
         let mut state = self.state();
         if state.ledger.state(id).is_some() {
             return false;
         }
-        log::warn!("command {id} is not run: {reason}");
         state.ledger.take(id, now());
-        let end = End::without_run(Outcome::Invalid);
+        let end = End::without_run(outcome);
+        self.audit(id, "", end, reason);
         self.post(&mut state, Letter::without_run(id, end, reason));
         true
+    }
+
+    /// Notes what did not even begin.
+    fn audit(&self, id: &str, kind: &str, end: End, reason: &str) {
+        self.tools.audit.note(&Operation {
+            id,
+            kind,
+            verb: None,
+            requests: &[],
+            end,
+            refused: Some(reason),
+        });
     }
 
     /// Ends what runs, drops what waits; the letter of the cancelling command.
@@ -172,8 +185,6 @@ impl Desk {
     pub(super) fn finish(self: &Arc<Self>, job: &Arc<Job>, letter: Letter) {
         let mut state = self.state();
         state.running.retain(|other| !Arc::ptr_eq(other, job));
-        let end = letter.end;
-        log::info!("command {}: {}", letter.id, end.outcome.as_str());
         self.post(&mut state, letter);
     }
 

@@ -75,6 +75,7 @@ fn run(tools: &Tools, job: &Job, kubectl: &Kubectl) -> i32 {
         }
     };
     job.uses(&client);
+    let client = client.guarded(job.guard(tools.policy.current()));
     let namespace = kubectl.namespace.as_ref().unwrap_or(&tools.namespace);
     let context = Context {
         cluster: Cluster::Given {

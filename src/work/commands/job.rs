@@ -1,9 +1,11 @@
 //! One command in hand: what it is, what it has printed, how it is ended from outside.
 
 use std::io::{self, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::commands::audit::MOST_REQUESTS;
+use crate::commands::policy::{Policy, Request};
 use crate::commands::{Command, Outcome, Printed, Stream};
 use crate::k8s;
 use crate::stop::{self, Stop, StopSource};
@@ -19,8 +21,18 @@ pub(super) struct Job {
     stop: Stop,
     ending: Mutex<Ending>,
     output: Mutex<Output>,
+    visits: Arc<Mutex<Visits>>,
     /// Chunks went, or need not go any more.
     went: Condvar,
+}
+
+/// What it asked of the API server.
+#[derive(Default)]
+pub(super) struct Visits {
+    /// As far as the audit tells.
+    pub(super) requests: Vec<String>,
+    /// Why the policy refused one.
+    pub(super) refused: Option<String>,
 }
 
 #[derive(Default)]
@@ -59,6 +71,7 @@ impl Job {
                 unwanted: false,
                 deadline: None,
             }),
+            visits: Arc::default(),
             went: Condvar::new(),
             command,
         }
@@ -74,6 +87,31 @@ impl Job {
 
     pub(super) fn stop(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// Judges each request by the policy that holds now, and notes it.
+    pub(super) fn guard(&self, policy: Arc<Policy>) -> k8s::Guard {
+        let visits = Arc::clone(&self.visits);
+        Arc::new(move |method, path| {
+            let Some(request) = Request::of(method, path) else {
+                return Ok(());
+            };
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let judged = policy.judge(&request, since.unwrap_or_default().as_secs());
+            let mut visits = visits.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = request.to_string();
+            if visits.requests.len() < MOST_REQUESTS && visits.requests.last() != Some(&told) {
+                visits.requests.push(told);
+            }
+            if let Err(reason) = &judged {
+                visits.refused.get_or_insert_with(|| reason.clone());
+            }
+            judged
+        })
+    }
+
+    pub(super) fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client whose calls end with the command.

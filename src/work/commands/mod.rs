@@ -17,8 +17,10 @@ use super::{LONGEST_WAIT, Session};
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
 use crate::cluster::Published;
+use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
-use crate::commands::{Command, Invalid};
+use crate::commands::policy::PolicyFile;
+use crate::commands::{Command, Invalid, Keys, Outcome as How};
 use crate::control::{Client, Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
@@ -49,6 +51,10 @@ pub struct Tools {
     pub target: Arc<k8s::Target>,
     /// Where objects are when nobody says.
     pub namespace: String,
+    pub policy: Arc<PolicyFile>,
+    /// None: commands need no signature.
+    pub keys: Option<Keys>,
+    pub audit: Audit,
 }
 
 /// The loop's own state.
@@ -129,7 +135,12 @@ impl Commands {
             Err(invalid) => invalid.position,
         };
         self.after = self.after.max(position);
+        let forged = self.forged(wire);
         match command {
+            Ok(command) if forged.is_some() => {
+                let reason = forged.unwrap_or_default();
+                self.desk.refuse(&command.id, How::Refused, &reason)
+            }
             Ok(command) => match self.desk.receive(command) {
                 Ok(is_new) => is_new,
                 Err(desk::Busy) => {
@@ -141,12 +152,19 @@ impl Commands {
                 id: Some(id),
                 reason,
                 ..
-            }) => self.desk.refuse_invalid(&id, &reason),
+            }) => self.desk.refuse(&id, How::Invalid, &reason),
             Err(Invalid { reason, .. }) => {
                 log::warn!("a command that cannot be answered: {reason}");
                 false
             }
         }
+    }
+
+    /// Why a command is not from whom it must be.
+    fn forged(&self, wire: &serde_json::Value) -> Option<String> {
+        let keys = self.desk.tools.keys.as_ref()?;
+        let agent = self.desk.tools.session.link.view().agent_id;
+        keys.check(wire, &agent.unwrap_or_default()).err()
     }
 
     /// The heartbeat judges the link; here only what it does not see is told.

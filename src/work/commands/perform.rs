@@ -8,13 +8,16 @@ use super::desk::Desk;
 use super::execute::{execute, has_expired};
 use super::job::{Job, Tap};
 use super::now;
-use crate::commands::{End, Letter, Outcome, Stream};
+use crate::commands::audit::Operation;
+use crate::commands::{End, Letter, Outcome, Stream, Task};
 use crate::group::panic_message;
+use crate::kubectl;
 
 /// Executes what waits, and ends when nothing does.
 pub(super) fn work(desk: &Arc<Desk>) {
     while let Some(job) = desk.next_job() {
         let letter = perform(desk, &job);
+        audit(desk, &job, &letter);
         desk.finish(&job, letter);
     }
 }
@@ -35,8 +38,12 @@ fn perform(desk: &Desk, job: &Job) -> Letter {
     job.begin();
     let started = Instant::now();
     let code = guarded(desk, job);
+    let by_itself = match job.visits().refused {
+        Some(_) => Outcome::Refused,
+        None => Outcome::Completed,
+    };
     let end = End {
-        outcome: job.ended_by().unwrap_or(Outcome::Completed),
+        outcome: job.ended_by().unwrap_or(by_itself),
         exit_code: Some(code),
         duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
     };
@@ -50,6 +57,31 @@ fn perform(desk: &Desk, job: &Job) -> Letter {
     let mut letter = Letter::of_run(&command.id, end, &output.printed, reason.as_deref());
     letter.recorded = recorded;
     letter
+}
+
+fn audit(desk: &Desk, job: &Job, letter: &Letter) {
+    let visits = job.visits();
+    let verb = match &job.command.task {
+        Task::Kubectl(kubectl) => kubectl.args.first().map(String::as_str),
+        _ => None,
+    };
+    desk.tools.audit.note(&Operation {
+        id: &job.command.id,
+        kind: &job.command.kind,
+        // Anything else may be a value, and so a secret.
+        verb: verb.filter(|verb| is_verb(verb)),
+        requests: &visits.requests,
+        end: letter.end,
+        refused: visits.refused.as_deref(),
+    });
+}
+
+/// Whether a word begins a verb: `rollout` does.
+fn is_verb(word: &str) -> bool {
+    let known = kubectl::supported();
+    known
+        .iter()
+        .any(|verb| verb.split(' ').next() == Some(word))
 }
 
 /// A panic is a bug of one command and ends that one.

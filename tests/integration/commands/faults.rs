@@ -112,7 +112,7 @@ fn an_id_that_comes_again_is_answered_from_the_record() {
 #[test]
 fn without_a_disk_nothing_is_changed_and_the_agent_lives() {
     let rig = Rig::new();
-    let agent = rig.agent_with(Path::new("/proc/nowhere"));
+    let agent = rig.agent_with(Path::new("/proc/nowhere"), &[]);
     rig.id();
     let beats = rig.plane.agents()[0]["heartbeats"].as_u64();
     rig.touch("changes");

@@ -6,6 +6,7 @@
 mod crashes;
 mod ends;
 mod faults;
+mod permissions;
 mod runs;
 
 use std::net::SocketAddr;
@@ -31,11 +32,15 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) fn new() -> Self {
         let api = ApiServer::start();
-        let pods = json!({"name": "pods", "singularName": "pod", "namespaced": true,
-            "kind": "Pod", "verbs": ["get", "list"]});
+        let kind = |name: &str, kind: &str| {
+            json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": true,
+                "kind": kind, "verbs": ["get", "list"]})
+        };
+        let pods = kind("pods", "Pod");
+        let secrets = kind("secrets", "Secret");
         api.set_answer("/api", json!({"versions": ["v1"]}));
         api.set_answer("/apis", json!({"groups": []}));
-        api.set_answer("/api/v1", json!({"resources": [pods]}));
+        api.set_answer("/api/v1", json!({"resources": [pods, secrets]}));
         let folder = tempfile::tempdir().unwrap();
         let plane = plane_at(SocketAddr::from(([127, 0, 0, 1], 0)), &folder);
         Self { api, plane, folder }
@@ -47,17 +52,18 @@ impl Rig {
 
     /// An agent with this rig's state.
     pub(crate) fn agent(&self) -> Agent {
-        self.agent_with(&self.state())
+        self.agent_with(&self.state(), &[])
     }
 
-    fn agent_with(&self, state: &Path) -> Agent {
+    fn agent_with(&self, state: &Path, set: &[(&str, &str)]) -> Agent {
         let mut command = command();
         command
             .env("KUBECONFIG", self.api.kubeconfig())
             .env("PIPEOPS_STATE_DIR", state)
             .env("PIPEOPS_API_URL", self.plane.url())
             .env("PIPEOPS_TOKEN", TOKEN)
-            .env("PIPEOPS_HEARTBEAT_INTERVAL", "1");
+            .env("PIPEOPS_HEARTBEAT_INTERVAL", "1")
+            .envs(set.iter().copied());
         Agent::spawn(&mut command)
     }
 
