@@ -9,10 +9,10 @@ use crossbeam_channel::{Sender, bounded};
 use crate::api::{self, Api};
 use crate::chain::Chain;
 use crate::cluster::{Kind, Published, State, Update, publication};
-use crate::commands::Keys;
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
+use crate::commands::{self, Keys};
 use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
@@ -246,6 +246,9 @@ impl Agent {
             policy: Arc::clone(&self.policy),
             keys,
             audit: Audit::new(folder.clone(), AUDIT),
+            is_fleeting: folder
+                .as_ref()
+                .is_some_and(|folder| commands::is_fleeting(folder)),
         };
         let journal = Journal::new(folder, JOURNAL);
         let commands = Commands::new(tools, journal, farewell);

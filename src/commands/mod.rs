@@ -14,9 +14,11 @@ mod outcome;
 pub mod policy;
 mod printed;
 mod signature;
+mod volume;
 
 pub use command::{Command, Config, Invalid, Kubectl, Task};
 pub use letter::Letter;
 pub use outcome::{End, Outcome};
 pub use printed::{Batch, Printed, Stream};
 pub use signature::{Keys, canonical};
+pub use volume::is_fleeting;

@@ -141,6 +141,30 @@ pub struct Metadata {
     /// Seconds since the agent started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uptime: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<InHand>,
+}
+
+/// Commands between their arrival and their acknowledged result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InHand {
+    pub waiting: u64,
+    pub running: u64,
+    /// Results that are on the way.
+    pub untold: u64,
+    pub journal: JournalState,
+}
+
+/// What becomes of the record of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalState {
+    /// It is on a disk that stays.
+    Kept,
+    /// It goes with the pod or the machine.
+    Fleeting,
+    /// It cannot be written: what changes something is refused.
+    Unusable,
 }
 
 /// Of the cluster, as the agent sees it.

@@ -19,6 +19,7 @@ static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 /// 100 seconds after [`THEN`].
 pub(super) fn facts() -> Facts<'static> {
     Facts {
+        commands: None,
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(THEN) + 100),
         uptime: Duration::from_secs(90),
         agent_id: None,

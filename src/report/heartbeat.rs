@@ -20,6 +20,7 @@ pub fn heartbeat(snapshot: &Snapshot, agent_id: &str, facts: &Facts<'_>) -> Hear
             usage: figures::fresh_usage(snapshot, facts.now).map(figures::total),
             counts: figures::counts(snapshot),
             uptime: Some(facts.uptime.as_secs()),
+            commands: facts.commands,
         },
     }
 }

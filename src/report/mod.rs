@@ -23,7 +23,7 @@ pub use summary::summary;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::control::proto::{AgentStatus, ProxyStatus};
+use crate::control::proto::{AgentStatus, InHand, ProxyStatus};
 
 /// What reports need to know besides the cluster.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Facts<'a> {
     pub control_plane_url: &'a str,
     pub status: AgentStatus,
     pub proxy_status: ProxyStatus,
+    /// None where commands are not taken.
+    pub commands: Option<InHand>,
     /// What the control plane may ask of this agent.
     pub capabilities: &'a [&'a str],
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use crate::control::proto::{AgentStatus, ProxyStatus, WantedIntervals};
+use crate::control::proto::{AgentStatus, InHand, ProxyStatus, WantedIntervals};
 use crate::control::{Client, Intervals, Link};
 use crate::kubectl;
 use crate::report::{CAPABILITIES, Facts};
@@ -31,6 +31,7 @@ pub struct Session {
     pub identity: Identity,
     intervals: Mutex<Intervals>,
     capabilities: Vec<&'static str>,
+    in_hand: Mutex<Option<InHand>>,
 }
 
 impl Session {
@@ -46,6 +47,7 @@ impl Session {
             identity,
             intervals: Mutex::new(intervals),
             capabilities: capabilities(),
+            in_hand: Mutex::new(None),
         }
     }
 
@@ -76,9 +78,16 @@ impl Session {
         changed
     }
 
+    /// What the next heartbeat says about commands.
+    pub(super) fn set_in_hand(&self, in_hand: InHand) {
+        *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
+    }
+
     /// What a report says besides the cluster's state.
     pub(super) fn facts<'a>(&'a self, id: Option<&'a str>, status: AgentStatus) -> Facts<'a> {
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
         Facts {
+            commands: *in_hand,
             now: SystemTime::now(),
             uptime: self.identity.started.elapsed(),
             agent_id: id,

@@ -1,11 +1,11 @@
 //! What the threads of commands share: what waits, what runs, what is to be told.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::job::Job;
+use super::state::State;
 use super::{Tools, deliver, now, perform, seconds};
 use crate::commands::audit::Operation;
 use crate::commands::journal::{Journal, Ledger, State as Known};
@@ -28,19 +28,6 @@ pub(super) struct Desk {
     journal: Mutex<Journal>,
     state: Mutex<State>,
     changed: Condvar,
-}
-
-#[derive(Default)]
-pub(super) struct State {
-    ledger: Ledger,
-    queue: VecDeque<Arc<Job>>,
-    running: Vec<Arc<Job>>,
-    outbox: VecDeque<Letter>,
-    workers: usize,
-    keeps_time: bool,
-    delivers: bool,
-    closed: bool,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// The queue is full.
@@ -78,9 +65,19 @@ impl Desk {
                     state.outbox.push_back(Letter::of_record(&id, end, true));
                 }
             }
-            Err(error) => log::error!("commands that change something are refused: {error}"),
+            Err(error) => {
+                log::error!("commands that change something are refused: {error}");
+                state.unusable = true;
+            }
         }
         self.staff(&mut state);
+        self.tell_counts(&state);
+    }
+
+    /// For the next heartbeat.
+    fn tell_counts(&self, state: &State) {
+        let in_hand = state.in_hand(self.tools.is_fleeting);
+        self.tools.session.set_in_hand(in_hand);
     }
 
     /// Takes a command in, or answers it; true when it was not known.
@@ -172,6 +169,7 @@ impl Desk {
         match state.queue.pop_front().filter(|_| !state.closed) {
             Some(job) => {
                 state.running.push(Arc::clone(&job));
+                self.tell_counts(&state);
                 Some(job)
             }
             None => {
@@ -193,6 +191,11 @@ impl Desk {
         if weight + letter.weight() > OUTBOX {
             letter.lighten("the output is left out: too much waits for the control plane");
         }
+        match letter.end.outcome {
+            Outcome::Unrecorded => state.unusable = true,
+            Outcome::Completed if letter.recorded => state.unusable = false,
+            _ => {}
+        }
         state.outbox.push_back(letter);
         self.staff(state);
         self.changed.notify_all();
@@ -200,6 +203,7 @@ impl Desk {
 
     /// Starts the threads that there is something to do for.
     fn staff(self: &Arc<Self>, state: &mut State) {
+        self.tell_counts(state);
         if state.closed {
             return;
         }
@@ -277,6 +281,7 @@ impl Desk {
         if let Some(place) = place {
             state.outbox.remove(place);
         }
+        self.tell_counts(&state);
         if !letter.is_final() {
             return;
         }
@@ -317,37 +322,6 @@ impl Desk {
 
     pub(super) fn changed(&self) {
         self.changed.notify_all();
-    }
-}
-
-impl State {
-    pub(super) fn running(&self) -> &[Arc<Job>] {
-        &self.running
-    }
-
-    pub(super) fn first_letter(&self) -> Option<Letter> {
-        self.outbox.front().cloned()
-    }
-
-    pub(super) fn has_letters(&self) -> bool {
-        !self.outbox.is_empty()
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// Whether there are workers, who may have something to run or to print.
-    pub(super) fn is_working(&self) -> bool {
-        self.workers > 0
-    }
-
-    pub(super) fn delivery_ends(&mut self) {
-        self.delivers = false;
-    }
-
-    pub(super) fn time_keeping_ends(&mut self) {
-        self.keeps_time = false;
     }
 }
 

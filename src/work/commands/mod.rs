@@ -9,6 +9,7 @@ mod desk;
 mod execute;
 mod job;
 mod perform;
+mod state;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +56,8 @@ pub struct Tools {
     /// None: commands need no signature.
     pub keys: Option<Keys>,
     pub audit: Audit,
+    /// Whether the folder for state goes with the pod or the machine.
+    pub is_fleeting: bool,
 }
 
 /// The loop's own state.

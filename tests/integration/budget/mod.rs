@@ -7,6 +7,7 @@
 
 #![cfg(test)]
 
+mod commands;
 mod memory;
 mod size;
 mod time;

@@ -1,6 +1,9 @@
 //! The way to the control plane fails, or the disk.
 
+#![allow(clippy::print_stderr, reason = "what is not tested is told")]
+
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -127,6 +130,60 @@ fn without_a_disk_nothing_is_changed_and_the_agent_lives() {
     );
     assert_eq!(rig.runs("changes"), 0);
     assert_eq!(rig.outcome(&json!({"type": "ping"}))["success"], true);
+    eventually("the heartbeat says so", || {
+        let beat = rig.plane.agents()[0]["heartbeat"]["metadata"]["commands"].clone();
+        (beat["journal"] == "unusable").then_some(())
+    });
     assert!(rig.plane.wait("heartbeat", beats.unwrap_or(0) + 2, SOON));
     assert_eq!(agent.get_open("/health").status, 200);
+}
+
+#[test]
+fn a_full_disk_refuses_changes_until_there_is_room() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: a full disk: mounting one needs root");
+        return;
+    }
+    let rig = Rig::new();
+    let state = rig.state();
+    std::fs::create_dir(&state).unwrap();
+    // A disk of the agent alone, in a mount namespace of its own; it ends with it.
+    let script = "mount -t tmpfs -o size=64k state \"$1\" && exec \"$2\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command.arg(&state).arg(crate::support::program());
+    rig.environment(&mut command, &state, &[]);
+    let agent = crate::support::Agent::spawn(&mut command);
+    rig.touch("before");
+    assert_eq!(rig.result("before")["success"], true);
+    let beat = || rig.plane.agents()[0]["heartbeat"]["metadata"]["commands"]["journal"].clone();
+    eventually("it says that this disk goes with it", || {
+        (beat() == "fleeting").then_some(())
+    });
+    let inside = format!("/proc/{}/root{}", agent.pid(), state.display());
+    let filler = format!("{inside}/filler");
+    // As much as fits.
+    let _ = std::fs::write(&filler, vec![b'x'; 128 * 1024]);
+    // What a page of the journal still takes is taken first.
+    let refused = (0..200).find_map(|number| {
+        let pod = format!("pod-{number}");
+        rig.touch(&pod);
+        let result = rig.result(&pod);
+        let refused = result["metadata"]["outcome"] == "unrecorded";
+        assert_eq!(rig.runs(&pod), usize::from(!refused), "{result}");
+        refused.then_some(result)
+    });
+    let refused = refused.expect("the disk is full");
+    assert!(
+        refused["error"].as_str().unwrap().contains("No space left"),
+        "{refused}"
+    );
+    assert_eq!(rig.outcome(&json!({"type": "ping"}))["success"], true);
+    eventually("it says that it cannot record", || {
+        (beat() == "unusable").then_some(())
+    });
+    assert_eq!(agent.get_open("/health").status, 200);
+    std::fs::remove_file(&filler).unwrap();
+    rig.touch("after");
+    assert_eq!(rig.result("after")["success"], true);
 }

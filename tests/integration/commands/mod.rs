@@ -11,12 +11,15 @@ mod runs;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use control_plane::{Handle, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::support::api_server::{ApiServer, Fault, Gate, Op};
+pub(crate) use crashes::kill_often;
+
 use super::support::{Agent, SOON, command, eventually};
 
 const TOKEN: &str = "right-token-5e91";
@@ -57,14 +60,25 @@ impl Rig {
 
     fn agent_with(&self, state: &Path, set: &[(&str, &str)]) -> Agent {
         let mut command = command();
+        self.environment(&mut command, state, set);
+        Agent::spawn(&mut command)
+    }
+
+    /// What an agent of this rig is told.
+    fn environment(&self, command: &mut Command, state: &Path, set: &[(&str, &str)]) {
         command
+            .env_clear()
+            .env("PIPEOPS_LISTEN", "127.0.0.1:0")
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("KUBECONFIG", self.api.kubeconfig())
             .env("PIPEOPS_STATE_DIR", state)
             .env("PIPEOPS_API_URL", self.plane.url())
             .env("PIPEOPS_TOKEN", TOKEN)
             .env("PIPEOPS_HEARTBEAT_INTERVAL", "1")
             .envs(set.iter().copied());
-        Agent::spawn(&mut command)
+        if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+            command.env("LLVM_PROFILE_FILE", profile);
+        }
     }
 
     /// The agent's id, once it beats.
