@@ -17,7 +17,9 @@ use ureq::unversioned::transport::DefaultConnector;
 use super::address::Address;
 use super::answer::{Raw, judge, text};
 use super::error::{Cause, Failure, Peer};
-use super::proto::{Answer, Commands, Heartbeat, Registered, Registration, Status};
+use super::proto::{
+    Answer, Commands, EventsAcknowledged, Heartbeat, Registered, Registration, Status,
+};
 use super::proxy::Proxy;
 use super::tls::Roots;
 use super::{Call, Error, Mistake, Options, date};
@@ -91,6 +93,15 @@ impl Client {
     /// Any of [`Error::Failed`].
     pub fn status(&self, id: &str, status: &Status<'_>) -> Result<Answer, Error> {
         self.send(Call::Status, about(id, "status"), status)
+    }
+
+    /// A batch of changes; the position up to which the control plane has everything.
+    ///
+    /// # Errors
+    /// Any of [`Error::Failed`].
+    pub fn events(&self, id: &str, batch: &Value) -> Result<u64, Error> {
+        let answer: EventsAcknowledged = self.send(Call::Events, about(id, "events"), batch)?;
+        Ok(answer.acknowledged)
     }
 
     /// Commands without a result after a position; the answer may take as long as `wait`

@@ -100,6 +100,12 @@ pub struct WantedIntervals {
     pub status: Option<f64>,
 }
 
+/// The answer to a batch of changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct EventsAcknowledged {
+    pub acknowledged: u64,
+}
+
 /// The answer to a poll; what a command is, `commands` says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Commands {

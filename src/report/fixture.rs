@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::Facts;
 use crate::cluster::{
-    Availability, Deployment, Kind, Name, Namespace, NamespacePhase, Node, NodeSystem, NodeUsage,
-    Pod, PodPhase, Pressures, Readiness, Requests, Resources, Row, Rows, ServerFacts, State,
-    Update, Usage, UsageSource,
+    Availability, Changes, Deployment, Kind, Name, Namespace, NamespacePhase, Node, NodeSystem,
+    NodeUsage, Pod, PodPhase, Pressures, Readiness, Requests, Resources, Row, Rows, ServerFacts,
+    State, Update, Usage, UsageSource,
 };
 use crate::control::proto::{AgentStatus, ProxyStatus};
 
@@ -71,6 +71,17 @@ pub(super) fn cluster() -> State {
     };
     state.apply(Update::Usage(Some(usage)), THEN);
     state
+}
+
+/// So many changes, one namespace each.
+pub(super) fn changes(count: u64) -> Changes {
+    let mut state = empty();
+    list(&mut state, Kind::Namespace, [] as [Node; 0]);
+    for number in 0..count {
+        let row = Row::from(namespace(&format!("namespace-{number}")));
+        state.apply(Update::Applied(row), THEN);
+    }
+    state.snapshot().changes.clone()
 }
 
 /// As [`cluster`], with nothing to complain about.

@@ -4,6 +4,7 @@
 //! known is left out, never zero. Sending is the business of `work`, answering
 //! requests that of `api`.
 
+mod events;
 mod figures;
 mod health;
 mod heartbeat;
@@ -13,6 +14,7 @@ mod status;
 mod summary;
 mod view;
 
+pub use events::{Numbering, events};
 pub use health::{Health, health};
 pub use heartbeat::heartbeat;
 pub use list::list;
@@ -52,6 +54,7 @@ pub struct Facts<'a> {
 pub const CAPABILITIES: &[&str] = &[
     "heartbeat",
     "status",
+    "events",
     "commands",
     "ping",
     "config",

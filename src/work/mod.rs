@@ -6,6 +6,7 @@
 //! `report`.
 
 pub mod commands;
+mod forward;
 mod heartbeat;
 mod keep;
 mod reflect;

@@ -1,12 +1,13 @@
-//! Reports the cluster's state to the control plane.
+//! Reports the cluster's state to the control plane, and streams its changes up.
 //!
 //! While the link is down this loop is silent: the heartbeat alone knocks.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 
+use super::forward::{self, Forward};
 use super::{LONGEST_WAIT, Session};
 use crate::backoff::jitter;
 use crate::cluster::Published;
@@ -23,6 +24,7 @@ pub struct Status {
     published: Published,
     due: Receiver<()>,
     next: Instant,
+    forward: Forward,
     told: Option<String>,
 }
 
@@ -34,6 +36,7 @@ impl Status {
             published,
             due,
             next: Instant::now(),
+            forward: Forward::new(Instant::now()),
             told: None,
         }
     }
@@ -49,19 +52,41 @@ impl Status {
                     Ok(()) => self.step(stop),
                     Err(_) => return Err("the heartbeat has ended".into()),
                 },
-                default(left.min(TURN)) => if left <= TURN { self.step(stop) },
+                default(left.min(self.rest(now))) => self.turn(stop),
             }
         }
+    }
+
+    /// How long the stream of changes can wait.
+    fn rest(&self, now: Instant) -> Duration {
+        let rest = self.forward.due().saturating_duration_since(now);
+        rest.clamp(forward::TURN, TURN)
+    }
+
+    fn turn(&mut self, stop: &Stop) {
+        let now = Instant::now();
+        if now >= self.next {
+            self.step(stop);
+        }
+        if now >= self.forward.due()
+            && let Some(id) = self.connected()
+        {
+            let snapshot = self.published.current();
+            self.forward.step(&self.session, &snapshot, &id);
+        }
+    }
+
+    /// The agent's id, unless the link is down.
+    fn connected(&self) -> Option<String> {
+        let view = self.session.link.view();
+        let connected = view.ever_connected && view.missed == 0;
+        view.agent_id.filter(|_| connected)
     }
 
     fn step(&mut self, stop: &Stop) {
         let interval = self.session.intervals().status;
         self.next = Instant::now() + jitter(interval, fastrand::f64());
-        let view = self.session.link.view();
-        let Some(id) = view
-            .agent_id
-            .filter(|_| view.ever_connected && view.missed == 0)
-        else {
+        let Some(id) = self.connected() else {
             return;
         };
         let snapshot = self.published.current();

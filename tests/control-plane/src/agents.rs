@@ -33,6 +33,10 @@ pub(crate) struct Agent {
     pub(crate) events: Vec<Value>,
     /// Up to which event all is here.
     pub(crate) position: u64,
+    /// Positions that were told as lost.
+    pub(crate) lost: u64,
+    /// Positions that are neither here nor told as lost: an agent's mistake.
+    pub(crate) missing: u64,
     pub(crate) commands: Commands,
 }
 
@@ -147,8 +151,19 @@ impl Agents {
 
 impl Agent {
     /// Takes in the events that are not here yet; the position that is complete now.
-    pub(crate) fn take_events(&mut self, events: &[Value], to: u64) -> u64 {
+    pub(crate) fn take_events(&mut self, events: &[Value], gaps: &[Value], to: u64) -> u64 {
         let position = self.position;
+        let fresh = |at: &u64| (position + 1..=to).contains(at);
+        let came = events.iter().filter_map(|event| event["id"].as_u64());
+        let came = came.filter(fresh).count() as u64;
+        let told = gaps
+            .iter()
+            .filter_map(|gap| Some(gap[0].as_u64()?..=gap[1].as_u64()?));
+        let told = told
+            .map(|gap| gap.filter(fresh).count() as u64)
+            .sum::<u64>();
+        self.lost += told;
+        self.missing += to.saturating_sub(position).saturating_sub(came + told);
         let new = |event: &&Value| event["id"].as_u64().is_some_and(|id| id > position);
         self.events.extend(events.iter().filter(new).cloned());
         let surplus = self.events.len().saturating_sub(EVENTS);
@@ -169,6 +184,8 @@ impl Agent {
             "statuses": self.statuses,
             "events": self.events,
             "position": self.position,
+            "lost": self.lost,
+            "missing": self.missing,
             "commands": self.commands.list(),
         })
     }
@@ -185,6 +202,8 @@ impl Agent {
             statuses: number("statuses"),
             events: saved["events"].as_array().cloned().unwrap_or_default(),
             position: number("position"),
+            lost: number("lost"),
+            missing: number("missing"),
             commands: Commands::restore(&saved["commands"]),
         };
         Some((saved["id"].as_str()?.to_owned(), agent))

@@ -145,7 +145,9 @@ fn events(id: &str, body: &Value, agents: &mut Agents, now: &str) -> Result<Resp
     let (Some(to), Some(events)) = (body["to"].as_u64(), body["events"].as_array()) else {
         return Err(Response::problem(422, "/to or /events is missing"));
     };
-    let position = agent.take_events(events, to);
+    let gaps = body["gaps"].as_array().map_or(&[][..], Vec::as_slice);
+    let position = agent.take_events(events, gaps, to);
+    agents.save();
     Ok(Response::json(200, &json!({"acknowledged": position})))
 }
 

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod changes;
 mod crashes;
 mod ends;
 mod faults;
@@ -69,6 +70,7 @@ impl Rig {
         command
             .env_clear()
             .env("PIPEOPS_LISTEN", "127.0.0.1:0")
+            .env("PIPEOPS_API_TOKEN", "test-api-token")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("KUBECONFIG", self.api.kubeconfig())
             .env("PIPEOPS_STATE_DIR", state)

@@ -57,6 +57,7 @@ fn the_agent_sends_the_requests_and_understands_the_responses() {
                     assert_eq!(seconds(&heard), seconds(body), "{name}");
                 }
                 assert_eq!(heard["commands"], body["commands"], "{name}");
+                assert_eq!(heard["acknowledged"], body["acknowledged"], "{name}");
                 assert_eq!(heard["token"], !body["token"].is_null(), "{name}");
             }
             Err(error) => {
@@ -142,6 +143,9 @@ fn send(client: &Client, golden: &Value) -> Result<Value, Error> {
         "commands" => client
             .commands(id, 0, Duration::ZERO)
             .map(|heard| json!({"commands": heard, "token": false})),
+        "events" => client
+            .events(id, &value())
+            .map(|position| json!({"acknowledged": position, "token": false})),
         "output" => client.output(id, &command, &value()).map(silent),
         "result" => client.result(id, &command, &value()).map(silent),
         other => panic!("the agent does not know {other}"),
