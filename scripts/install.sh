@@ -370,7 +370,8 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 }
 
 carry_k3s() {
-	export INSTALL_K3S_SKIP_DOWNLOAD=true
+	# Nor does it look for a package of SELinux rules on the network.
+	export INSTALL_K3S_SKIP_DOWNLOAD=true INSTALL_K3S_SKIP_SELINUX_RPM=true INSTALL_K3S_SELINUX_WARN=true
 	put 755 "$PIPEOPS_ROOT/usr/local/bin/k3s" <"$AIRGAP/k3s"
 	cp "$AIRGAP/k3s-install.sh" "$work/k3s-install.sh"
 	for archive in "$AIRGAP"/*.tar "$AIRGAP"/*.tar.gz "$AIRGAP"/*.tar.zst; do
@@ -447,6 +448,13 @@ check_manifest() { # FILE
 	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
 }
 
+version_in() { # MANIFEST
+	sed -n 's|^ *app.kubernetes.io/version: *"\{0,1\}\([^" ]*\)"\{0,1\} *$|\1|p' "$1" | head -n 1
+}
+
+# JSON, an object a line, as a manifest.
+documents() { awk 'NF { print "---"; print }'; }
+
 # What was applied, an object a line; Secrets are not among it.
 applied() { # NAMESPACE
 	for scope in "namespace,serviceaccount,configmap,service,deployment,networkpolicy,poddisruptionbudget -n $1" \
@@ -455,6 +463,27 @@ applied() { # NAMESPACE
 		kube get $scope -l "$ours" \
 			-o 'jsonpath={range .items[*]}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}{"\n"}{end}' || return 1
 	done
+}
+
+# Whether the cluster is the k3s of this machine.
+on_k3s() {
+	command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ] || return 1
+	[ -z "$KUBECONFIG" ] || [ "$KUBECONFIG" = "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]
+}
+
+# k3s takes images from its folder at each start; this one it takes now.
+carry_images() {
+	[ -n "$AIRGAP" ] || return 0
+	find "$AIRGAP" -type f \( -name '*image*.tar' -o -name '*image*.tar.gz' -o -name '*image*.tar.zst' -o -name 'agent*.tar' \) \
+		! -name 'k3s-airgap-images*' >"$work/images"
+	while IFS= read -r archive; do
+		if ! on_k3s; then
+			warn "the image must be on each node: ctr -n k8s.io images import ${archive##*/}"
+			continue
+		fi
+		put 600 "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/images/${archive##*/}" <"$archive"
+		run k3s ctr images import "$archive" || die 4 "k3s did not take the image ${archive##*/}" "nothing of the agent was changed; read the line above and run the same line again"
+	done <"$work/images"
 }
 
 # A setting that is not given keeps the value of the last run.
@@ -564,7 +593,7 @@ variable() { # NAME VALUE
 	[ -n "$2" ] || return 0
 	other=
 	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
-	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	! grep -Eq "name: $1( |,|\$)|\"name\":\"$1\",\"valueFrom\"" "$work/apply/agent.yaml" || other=', valueFrom: null'
 	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
 }
 # <<< scripts/lib/agent.sh
@@ -649,6 +678,9 @@ check_values() {
 	log_level "$LOG_LEVEL"
 	[ -z "$RBAC_NAMESPACES" ] || RBAC=${RBAC:-minimal}
 	rights_level "$RBAC" "$RBAC_NAMESPACES"
+	case $AIRGAP$MANIFEST in
+	?*https://*) [ -z "$AIRGAP" ] || die 1 "--airgap takes nothing from the network" "carry $MANIFEST and give it as a file" ;;
+	esac
 	case $NODE_TYPE in
 	server) ;;
 	agent)
@@ -715,6 +747,24 @@ grant() { # TARGET
 	rights "$file" "$1"
 }
 
+# An agent that upgrade.sh brought to another version stays there: what was applied is applied again.
+keep_version() {
+	kept_rights=
+	there=$(kube -n "$namespace" get deployment pipeops-agent -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/version}' 2>/dev/null) || return 0
+	[ -z "$MANIFEST" ] && [ -n "$there" ] && [ "$there" != "$(version_in "$work/apply/agent.yaml")" ] && [ -s "$work/last" ] || return 0
+	applied "$namespace" >"$work/applied" || die 4 "cannot read what was applied" "read the line above and run the same line again"
+	grep -q '"kind":"Deployment"' "$work/applied" || return 0
+	say "kept: version $there of the agent; upgrade.sh brings it to another"
+	if grep -qx "RBAC=$RBAC" "$work/last" && grep -qx "RBAC_NAMESPACES=$RBAC_NAMESPACES" "$work/last"; then
+		kept_rights=yes
+		kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/rights" || failed_apply
+	else
+		grep -v '"kind":"\(Cluster\)\{0,1\}Role\(Binding\)\{0,1\}",.*"name":"pipeops-agent-' "$work/applied" >"$work/rest"
+		mv "$work/rest" "$work/applied"
+	fi
+	grep -v '"name":"pipeops-agent-install"' "$work/applied" | documents >"$work/apply/agent.yaml"
+}
+
 # Secrets pass through private files and the API, never through arguments or annotations.
 deploy_secret() {
 	mkdir "$work/old" "$work/new"
@@ -739,7 +789,7 @@ deploy_secret() {
 	elif [ -n "$DRY_RUN" ]; then
 		say "would write: secret pipeops-agent-secret in namespace $namespace"
 	else
-		awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
+		awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/ || /"kind":"Namespace"/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
 		kube apply -f "$work/namespace.yaml" || failed_apply
 		kube -n "$namespace" create secret generic pipeops-agent-secret --from-file="$work/new" --dry-run=client -o yaml >"$work/secret.yaml" || failed_apply
 		kube apply --server-side --force-conflicts --field-manager=pipeops-install -f "$work/secret.yaml" || failed_apply
@@ -760,17 +810,21 @@ deploy() {
 		die 4 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
 	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/last" 2>/dev/null || :
 	settings
-	grant "$work/apply/rights.yaml"
+	keep_version
+	[ -n "$kept_rights" ] || grant "$work/apply/rights.yaml"
 	for place in $(printf '%s' "$RBAC_NAMESPACES" | tr ',' ' '); do
 		[ -n "$DRY_RUN" ] || kube get namespace "$place" >/dev/null 2>&1 ||
 			die 1 "no namespace $place, which --rbac-namespaces names" "kubectl create namespace $place, then run the same line again"
 	done
 	deploy_secret
 	kustomization "$work/apply"
+	# Where all of it is refused, nothing of it is changed; a first run has no namespace to try it in.
+	[ ! -s "$work/last" ] || kube apply -k "$work/apply" --dry-run=server >/dev/null || failed_apply
+	carry_images
 	withdraw_rights || failed_apply
 	if [ -n "$DRY_RUN" ]; then
-		awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind && /^  name:/ { print "would apply: " kind " " $2; kind = "" }' \
-			"$work/apply"/[ar]*.yaml
+		kube kustomize "$work/apply" >"$work/all.yaml" 2>/dev/null || cat "$work/apply"/[ar]*.yaml >"$work/all.yaml"
+		awk '/^---/ { kind = "" } /^kind:/ { kind = $2 } kind && /^  name:/ { print "would apply: " kind " " $2; kind = "" }' "$work/all.yaml"
 		return
 	fi
 	kube apply -k "$work/apply" || failed_apply

@@ -348,7 +348,8 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 }
 
 carry_k3s() {
-	export INSTALL_K3S_SKIP_DOWNLOAD=true
+	# Nor does it look for a package of SELinux rules on the network.
+	export INSTALL_K3S_SKIP_DOWNLOAD=true INSTALL_K3S_SKIP_SELINUX_RPM=true INSTALL_K3S_SELINUX_WARN=true
 	put 755 "$PIPEOPS_ROOT/usr/local/bin/k3s" <"$AIRGAP/k3s"
 	cp "$AIRGAP/k3s-install.sh" "$work/k3s-install.sh"
 	for archive in "$AIRGAP"/*.tar "$AIRGAP"/*.tar.gz "$AIRGAP"/*.tar.zst; do
@@ -465,6 +466,10 @@ reach() {
 	fi || die 3 "$K3S_URL does not answer" \
 		"on the server: systemctl status k3s; open port $MASTER_PORT in its firewall; then run the same line again"
 	say "server: $K3S_URL answers"
+	# The kubelet's answer is a refusal; that it answers is enough.
+	! command -v curl >/dev/null || curl -ks --connect-timeout 5 --max-time 10 -o /dev/null "https://$address:10250/" ||
+		warn "port 10250 of the server is closed: logs and figures of its pods will be missing; open it between all nodes"
+	say "pods talk over UDP 8472 between all nodes, which cannot be tried from here"
 }
 
 # The kubelet's own right: it may read its own node.

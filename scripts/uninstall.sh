@@ -249,6 +249,7 @@ remove_backups() {
 		note kept "backups in $backups: something of the agent is still there"
 	elif run rm -rf "$backups"; then
 		[ -n "$DRY_RUN" ] || note removed "backups in $backups"
+		run rmdir "$(backup_dir)" "$record" 2>/dev/null || :
 	else
 		broken "backups in $backups"
 	fi

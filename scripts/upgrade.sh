@@ -285,6 +285,13 @@ check_manifest() { # FILE
 	grep -q '^kind: Deployment' "$1" || die 1 "the manifest has no Deployment" "give the agent's manifest to --manifest"
 }
 
+version_in() { # MANIFEST
+	sed -n 's|^ *app.kubernetes.io/version: *"\{0,1\}\([^" ]*\)"\{0,1\} *$|\1|p' "$1" | head -n 1
+}
+
+# JSON, an object a line, as a manifest.
+documents() { awk 'NF { print "---"; print }'; }
+
 # What was applied, an object a line; Secrets are not among it.
 applied() { # NAMESPACE
 	for scope in "namespace,serviceaccount,configmap,service,deployment,networkpolicy,poddisruptionbudget -n $1" \
@@ -293,6 +300,27 @@ applied() { # NAMESPACE
 		kube get $scope -l "$ours" \
 			-o 'jsonpath={range .items[*]}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}{"\n"}{end}' || return 1
 	done
+}
+
+# Whether the cluster is the k3s of this machine.
+on_k3s() {
+	command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ] || return 1
+	[ -z "$KUBECONFIG" ] || [ "$KUBECONFIG" = "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]
+}
+
+# k3s takes images from its folder at each start; this one it takes now.
+carry_images() {
+	[ -n "$AIRGAP" ] || return 0
+	find "$AIRGAP" -type f \( -name '*image*.tar' -o -name '*image*.tar.gz' -o -name '*image*.tar.zst' -o -name 'agent*.tar' \) \
+		! -name 'k3s-airgap-images*' >"$work/images"
+	while IFS= read -r archive; do
+		if ! on_k3s; then
+			warn "the image must be on each node: ctr -n k8s.io images import ${archive##*/}"
+			continue
+		fi
+		put 600 "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/images/${archive##*/}" <"$archive"
+		run k3s ctr images import "$archive" || die 4 "k3s did not take the image ${archive##*/}" "nothing of the agent was changed; read the line above and run the same line again"
+	done <"$work/images"
 }
 
 # A setting that is not given keeps the value of the last run.
@@ -402,7 +430,7 @@ variable() { # NAME VALUE
 	[ -n "$2" ] || return 0
 	other=
 	# Only where the manifest has it from elsewhere: apply would see a change in a null each time.
-	! grep -Eq "name: $1( |,|\$)" "$work/apply/agent.yaml" || other=', valueFrom: null'
+	! grep -Eq "name: $1( |,|\$)|\"name\":\"$1\",\"valueFrom\"" "$work/apply/agent.yaml" || other=', valueFrom: null'
 	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
 }
 # <<< scripts/lib/agent.sh
@@ -529,7 +557,7 @@ target() { # FILE
 	fi
 	check_manifest "$1"
 	[ "$namespace" = "$NAMESPACE" ] || die 1 "the manifest is for namespace $namespace, the agent is in $NAMESPACE" "give --manifest FILE with $NAMESPACE in it"
-	wanted=$(sed -n 's|^ *app.kubernetes.io/version: *"\{0,1\}\([^" ]*\)"\{0,1\} *$|\1|p' "$1" | head -n 1)
+	wanted=$(version_in "$1")
 	[ -n "$wanted" ] || wanted=$(tag "$(sed -n 's|^.*image: *"\{0,1\}\([^" ]*\).*|\1|p' "$1" | head -n 1)")
 	case $TO in
 	'' | latest | "$wanted") ;;
@@ -655,23 +683,6 @@ back_up() {
 }
 
 no_backup() { die 1 "cannot write the backup $backup" "nothing of the agent was changed; make room, or give --backup-dir"; }
-
-documents() { awk 'NF { print "---"; print }'; }
-
-# k3s takes images from its folder at each start; this one it takes now.
-carry_images() {
-	[ -n "$AIRGAP" ] || return 0
-	find "$AIRGAP" -type f \( -name '*image*.tar' -o -name '*image*.tar.gz' -o -name '*image*.tar.zst' -o -name 'agent*.tar' \) \
-		! -name 'k3s-airgap-images*' >"$work/images"
-	while IFS= read -r archive; do
-		if [ "$kubectl" != "k3s kubectl" ]; then
-			warn "the image must be on each node: ctr -n k8s.io images import ${archive##*/}"
-			continue
-		fi
-		put 600 "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/images/${archive##*/}" <"$archive"
-		run k3s ctr images import "$archive" || die 4 "k3s did not take the image ${archive##*/}" "nothing of the agent was changed; read the line above and run the same line again"
-	done <"$work/images"
-}
 
 # The Deployment has come up and the right version answers.
 verify() { # VERSION PATH

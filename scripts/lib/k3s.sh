@@ -134,7 +134,8 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 }
 
 carry_k3s() {
-	export INSTALL_K3S_SKIP_DOWNLOAD=true
+	# Nor does it look for a package of SELinux rules on the network.
+	export INSTALL_K3S_SKIP_DOWNLOAD=true INSTALL_K3S_SKIP_SELINUX_RPM=true INSTALL_K3S_SELINUX_WARN=true
 	put 755 "$PIPEOPS_ROOT/usr/local/bin/k3s" <"$AIRGAP/k3s"
 	cp "$AIRGAP/k3s-install.sh" "$work/k3s-install.sh"
 	for archive in "$AIRGAP"/*.tar "$AIRGAP"/*.tar.gz "$AIRGAP"/*.tar.zst; do

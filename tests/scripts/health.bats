@@ -90,7 +90,7 @@ json() {
 @test "cluster-info: address, join line, agent; the token only when asked for" {
 	PIPEOPS_TOKEN=x script install.sh
 	mkdir -p "$T/root/var/lib/rancher/k3s/server" "$T/root/etc/rancher/k3s"
-	echo "$secret" >"$T/root/var/lib/rancher/k3s/server/node-token"
+	(umask 077 && echo "$secret" >"$T/root/var/lib/rancher/k3s/server/node-token")
 	script cluster-info.sh
 	is 0 192.0.2.7 "join-worker.sh 192.0.2.7 -" "--show-token" "1/1 pipeops/agent"
 	run $SCRIPT_SHELL "$scripts/cluster-info.sh" --show-token

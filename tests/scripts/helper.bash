@@ -23,10 +23,13 @@ setup() {
 	unset CLUSTER_NAME KUBECONFIG NODE_TYPE LOG_LEVEL
 }
 
-# Whatever a test does: no temporary file stays, no secret is in an argument or environment.
+# Whatever a test does: no temporary file stays, no secret is in an argument, in an environment, or
+# in a file that others may read.
 teardown() {
 	[ -z "$(ls -A "$T/tmp")" ] || { ls -A "$T/tmp" && return 1; }
 	! grep -r "$secret" "$T/calls" || return 1
+	open=$(find "$T/root" "$T/out" -type f ! -perm 600 -exec grep -l "$secret" {} + 2>/dev/null || :)
+	[ -z "$open" ] || { echo "others may read the secret in $open" && return 1; }
 }
 
 script() { # NAME ARGUMENT...

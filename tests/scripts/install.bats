@@ -64,10 +64,18 @@ load helper
 @test "3: preflight names all it finds, and changes nothing" {
 	printf 'MemTotal: 100000 kB\n' >"$T/proc/meminfo"
 	printf 'memory\t0\t1\t0\n' >"$T/proc/cgroups"
+	printf '#!/bin/sh\necho 1970\n' >"$T/bin/date"
+	printf '#!/bin/sh\nprintf "Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/x 1000000 1 100000 99%%%% /\\n"\n' >"$T/bin/df"
+	chmod 755 "$T/bin/date" "$T/bin/df"
 	printf '  0: 00000000:192B 00000000:0000 0A\n' >"$T/proc/net/tcp"
 	touch "$T/offline"
 	PIPEOPS_TOKEN=$secret PIPEOPS_SYS=$T script install.sh
-	is 3 "512 MB" "control group" "port 6443" "does not resolve" "next: "
+	is 3 "512 MB of memory, this machine has 97" "control group" "port 6443" "does not resolve" "next: "
+	# busybox has date and df in itself.
+	case $SCRIPT_SHELL in
+	*busybox*) ;;
+	*) is 3 "2 GB of free disk, here are 97 MB" "clock says 1970" ;;
+	esac
 	unchanged
 }
 
@@ -189,6 +197,50 @@ load helper
 	is 1 secret-version
 }
 
+@test "again after upgrade.sh: the version stays, the change alone is made" {
+	script install.sh --existing-cluster --standalone
+	mkdir -p "$T/releases/download/v0.2.0"
+	sed 's/0\.1\.0/0.2.0/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v0.2.0/agent.yaml"
+	(cd "$T/releases/download/v0.2.0" && sha256sum agent.yaml >SHA256SUMS)
+	script upgrade.sh --to 0.2.0
+	is 0 "upgraded"
+	script install.sh --existing-cluster --log-level debug
+	is 0 "kept: version 0.2.0 of the agent" "kept: RBAC standard"
+	grep -q 'pipeops/agent:0.2.0' "$T/cluster/applied/agent.yaml"
+	grep -q pipeops-agent-nodes "$T/cluster/applied/agent.yaml"
+	[ ! -e "$T/cluster/applied/rights.yaml" ]
+	[ -n "$(granted)" ]
+	grep -q 'PIPEOPS_LOG_LEVEL, value: "debug", valueFrom: null' "$T/cluster/applied/deployment.yaml"
+	touch "$T/refused"
+	: >"$T/calls"
+	script install.sh --existing-cluster --rbac full
+	is 4 "refused it" "next: "
+	not_called 'kubectl delete'
+	rm "$T/refused"
+	script install.sh --existing-cluster --rbac full
+	is 0 "kept: version 0.2.0 of the agent"
+	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
+	run grep pipeops-agent-nodes "$T/cluster/applied/agent.yaml"
+	is 1
+	script install.sh --existing-cluster --manifest "$BATS_TEST_DIRNAME/../../deployments/agent.yaml"
+	is 0
+	run grep 'pipeops/agent:0.2.0' "$T/cluster/applied/agent.yaml"
+	is 1
+}
+
+@test "interrupted while k3s is installed: the same line goes on" {
+	export PIPEOPS_TOKEN=$secret
+	touch "$T/k3s-interrupts"
+	script install.sh
+	[ "$status" -eq 143 ] || fail "not interrupted"
+	grep -q '^state=installing' "$T/root/var/lib/pipeops-install/k3s"
+	rm "$T/k3s-interrupts"
+	script install.sh
+	is 0 "installed: the agent"
+	[ "$(grep -c '^k3s-install exec' "$T/calls")" -eq 2 ]
+	grep -q '^state=installed' "$T/root/var/lib/pipeops-install/k3s"
+}
+
 @test "interrupted: ends by the signal, cleans up, and runs again" {
 	export PIPEOPS_TOKEN=$secret
 	touch "$T/interrupt"
@@ -249,7 +301,7 @@ granted() { sed -n '/^  rights: |/,$s/^    //p' "$T/cluster/applied/record.yaml"
 	called 'kubectl delete clusterrolebinding/pipeops-agent-workloads --ignore-not-found'
 	called 'kubectl delete clusterrole/pipeops-agent-nodes --ignore-not-found'
 	not_called 'kubectl delete clusterrole/pipeops-agent-workloads'
-	[ "$(grep -n 'kubectl delete' "$T/calls" | tail -n 1 | cut -d: -f1)" -lt "$(grep -n 'kubectl apply -k' "$T/calls" | cut -d: -f1)" ]
+	[ "$(grep -n 'kubectl delete' "$T/calls" | tail -n 1 | cut -d: -f1)" -lt "$(grep -n 'kubectl apply -k [^ ]*$' "$T/calls" | cut -d: -f1)" ]
 	grep -q '^    RBAC_NAMESPACES=default$' "$T/cluster/applied/record.yaml"
 	script install.sh --existing-cluster --rbac read-only
 	is 0
@@ -322,6 +374,17 @@ granted() { sed -n '/^  rights: |/,$s/^    //p' "$T/cluster/applied/record.yaml"
 	is 0 "installed: the agent"
 	not_called '^curl'
 	[ -f "$T/root/var/lib/rancher/k3s/agent/images/agent.tar" ]
+	called "skip=true selinux-skip=true"
+	called "images import $T/gap/agent.tar"
+	script install.sh --airgap "$T/gap" --manifest https://plane.example/agent.yaml
+	is 1 "nothing from the network"
+	rm "$T/gap/agent.yaml"
+	script install.sh --airgap "$T/gap"
+	is 1 "has no agent.yaml" "carry the folder again"
+	cp "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" "$T/gap"
+	script install.sh --existing-cluster --kubeconfig /another --airgap "$T/gap"
+	is 0 "must be on each node: ctr -n k8s.io images import agent.tar"
+	not_called '^curl'
 	echo stranger >"$T/gap/other"
 	script install.sh --airgap "$T/gap"
 	is 1 "does not name other"

@@ -42,6 +42,23 @@ load helper
 	is 3 "not become ready within 1 s" "journalctl -u k3s-agent"
 }
 
+@test "interrupted while k3s is installed: the same line goes on" {
+	export K3S_TOKEN=$secret
+	touch "$T/k3s-interrupts"
+	script join-worker.sh 192.0.2.1
+	[ "$status" -eq 143 ] || fail "not interrupted"
+	rm "$T/k3s-interrupts"
+	script join-worker.sh 192.0.2.1
+	is 0 "joined: "
+	[ "$(grep -c '^k3s-install exec' "$T/calls")" -eq 2 ]
+}
+
+@test "the kubelet's port of the server is closed: a warning, and it joins" {
+	touch "$T/port-10250-closed"
+	K3S_TOKEN=$secret script join-worker.sh 192.0.2.1
+	is 0 "port 10250 of the server is closed" "UDP 8472" "joined: "
+}
+
 @test "joins: token private, server asked for this node" {
 	K3S_NODE_NAME=Worker-1 K3S_TOKEN=$secret script join-worker.sh 192.0.2.1
 	is 0 "joined: "
