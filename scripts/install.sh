@@ -512,12 +512,19 @@ rights() { # RBAC-FILE TARGET
 # "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
 names_in() { # MANIFEST
 	awk '
-		/^---/ { place = "" }
+		function tell() { if (kind != "") print kind "/" name place; kind = ""; place = "" }
+		/^---/ { tell() }
+		/^[A-Za-z]/ { part = $1 }
 		/^kind:/ { kind = tolower($2) }
-		/^  name:/ { name = $2 }
-		/^  namespace:/ { place = " -n " $2 }
-		/^  labels:/ { print kind "/" name place }
+		part == "metadata:" && /^  name:/ { name = $2 }
+		part == "metadata:" && /^  namespace:/ { place = " -n " $2 }
+		END { tell() }
 	' "$1"
+}
+
+# What a manifest of one's own grants: the level is the manifest's then.
+own_rights() { # MANIFEST
+	names_in "$1" | grep -E '^(cluster)?role(binding)?/pipeops-agent-(workloads|exec-logs|nodes|config|namespaces|full)( |$)'
 }
 
 # What the last run granted and this one does not goes first: a level that is left is left.
@@ -584,6 +591,7 @@ kustomization() { # FOLDER
 		    IMAGE=$IMAGE
 		    RBAC=$RBAC
 		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		    OWN_MANIFEST=$OWN_MANIFEST
 		  rights: |
 	YAML
 	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"
@@ -726,6 +734,12 @@ manifest() { # TARGET
 
 # The rights of the level, from where the manifest is from.
 grant() { # TARGET
+	if own_rights "$work/apply/agent.yaml" >"$work/rights"; then
+		[ -z "$asked" ] || die 1 "the manifest grants rights of its own" "leave --rbac out, or the roles out of the manifest"
+		RBAC=manifest RBAC_NAMESPACES=''
+		return
+	fi
+	[ "$RBAC" != manifest ] || RBAC=''
 	RBAC=${RBAC:-standard}
 	case $RBAC in
 	minimal) RBAC_NAMESPACES=${RBAC_NAMESPACES:-default} ;;
@@ -747,14 +761,19 @@ grant() { # TARGET
 	rights "$file" "$1"
 }
 
-# An agent that upgrade.sh brought to another version stays there: what was applied is applied again.
+# A version that upgrade.sh brought stays, and so does a manifest of one's own: what was applied is applied again.
 keep_version() {
-	kept_rights=
+	kept_rights='' OWN_MANIFEST=${MANIFEST:+yes}
 	there=$(kube -n "$namespace" get deployment pipeops-agent -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/version}' 2>/dev/null) || return 0
-	[ -z "$MANIFEST" ] && [ -n "$there" ] && [ "$there" != "$(version_in "$work/apply/agent.yaml")" ] && [ -s "$work/last" ] || return 0
+	[ -z "$MANIFEST" ] && [ -s "$work/last" ] || return 0
+	if grep -qx OWN_MANIFEST=yes "$work/last"; then
+		OWN_MANIFEST=yes
+	elif [ -z "$there" ] || [ "$there" = "$(version_in "$work/apply/agent.yaml")" ]; then
+		return 0
+	fi
 	applied "$namespace" >"$work/applied" || die 4 "cannot read what was applied" "read the line above and run the same line again"
 	grep -q '"kind":"Deployment"' "$work/applied" || return 0
-	say "kept: version $there of the agent; upgrade.sh brings it to another"
+	say "kept: version $there of the agent${OWN_MANIFEST:+, by the manifest that was given}; upgrade.sh brings it to another"
 	if grep -qx "RBAC=$RBAC" "$work/last" && grep -qx "RBAC_NAMESPACES=$RBAC_NAMESPACES" "$work/last"; then
 		kept_rights=yes
 		kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/rights" || failed_apply
@@ -809,6 +828,7 @@ deploy() {
 	kube get --raw /readyz >/dev/null 2>&1 || [ -n "$DRY_RUN" ] ||
 		die 4 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
 	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/last" 2>/dev/null || :
+	asked=$RBAC
 	settings
 	keep_version
 	[ -n "$kept_rights" ] || grant "$work/apply/rights.yaml"
@@ -857,6 +877,7 @@ main() {
 	if [ -n "$MANIFEST_ONLY" ]; then
 		find_kubectl || die 1 "no kubectl here" "install kubectl; it puts the settings into the manifest"
 		manifest "$work/apply/agent.yaml"
+		asked=$RBAC OWN_MANIFEST=''
 		grant "$work/apply/rights.yaml"
 		kustomization "$work/apply"
 		kube kustomize "$work/apply"

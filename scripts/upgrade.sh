@@ -349,12 +349,19 @@ rights() { # RBAC-FILE TARGET
 # "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
 names_in() { # MANIFEST
 	awk '
-		/^---/ { place = "" }
+		function tell() { if (kind != "") print kind "/" name place; kind = ""; place = "" }
+		/^---/ { tell() }
+		/^[A-Za-z]/ { part = $1 }
 		/^kind:/ { kind = tolower($2) }
-		/^  name:/ { name = $2 }
-		/^  namespace:/ { place = " -n " $2 }
-		/^  labels:/ { print kind "/" name place }
+		part == "metadata:" && /^  name:/ { name = $2 }
+		part == "metadata:" && /^  namespace:/ { place = " -n " $2 }
+		END { tell() }
 	' "$1"
+}
+
+# What a manifest of one's own grants: the level is the manifest's then.
+own_rights() { # MANIFEST
+	names_in "$1" | grep -E '^(cluster)?role(binding)?/pipeops-agent-(workloads|exec-logs|nodes|config|namespaces|full)( |$)'
 }
 
 # What the last run granted and this one does not goes first: a level that is left is left.
@@ -421,6 +428,7 @@ kustomization() { # FOLDER
 		    IMAGE=$IMAGE
 		    RBAC=$RBAC
 		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		    OWN_MANIFEST=$OWN_MANIFEST
 		  rights: |
 	YAML
 	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"
@@ -541,6 +549,7 @@ ask() { # PATH
 
 # The new manifest, and the version that must answer then; none where only an image is named.
 target() { # FILE
+	OWN_MANIFEST=${MANIFEST:+yes}
 	if [ -n "$MANIFEST" ]; then
 		take_manifest "$MANIFEST" "$1"
 		place=$(dirname "$MANIFEST")
@@ -552,7 +561,7 @@ target() { # FILE
 		# The record is made anew.
 		applied "$NAMESPACE" >"$work/applied" || die 3 "cannot read what was applied" "read the line above and run the same line again"
 		grep -v '"name":"pipeops-agent-install"' "$work/applied" | documents >"$1"
-		namespace=$NAMESPACE wanted=$(tag "$IMAGE")
+		namespace=$NAMESPACE wanted=$(tag "$IMAGE") OWN_MANIFEST=$(sed -n 's/^OWN_MANIFEST=//p' "$work/last")
 		return
 	fi
 	check_manifest "$1"
@@ -568,6 +577,10 @@ target() { # FILE
 
 # The roles of the level that is installed, as the new version has them; else they stay as they are.
 rights_beside() {
+	if own_rights "$work/apply/agent.yaml" >"$work/own-rights"; then
+		RBAC=manifest RBAC_NAMESPACES=''
+		return
+	fi
 	file=rbac-$RBAC.yaml
 	case $RBAC in
 	'' | read-only) return 0 ;;
@@ -764,6 +777,7 @@ main() {
 	settings
 	kube -n "$NAMESPACE" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/rights" ||
 		die 3 "cannot read what was granted" "run the same line again"
+	[ ! -s "$work/own-rights" ] || mv "$work/own-rights" "$work/rights"
 	kustomization "$work/apply"
 	plan
 	if [ $changes = no ] && ! newest_backup upgrading; then

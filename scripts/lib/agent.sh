@@ -81,12 +81,19 @@ rights() { # RBAC-FILE TARGET
 # "KIND/NAME" or "KIND/NAME -n NAMESPACE" of each object in it.
 names_in() { # MANIFEST
 	awk '
-		/^---/ { place = "" }
+		function tell() { if (kind != "") print kind "/" name place; kind = ""; place = "" }
+		/^---/ { tell() }
+		/^[A-Za-z]/ { part = $1 }
 		/^kind:/ { kind = tolower($2) }
-		/^  name:/ { name = $2 }
-		/^  namespace:/ { place = " -n " $2 }
-		/^  labels:/ { print kind "/" name place }
+		part == "metadata:" && /^  name:/ { name = $2 }
+		part == "metadata:" && /^  namespace:/ { place = " -n " $2 }
+		END { tell() }
 	' "$1"
+}
+
+# What a manifest of one's own grants: the level is the manifest's then.
+own_rights() { # MANIFEST
+	names_in "$1" | grep -E '^(cluster)?role(binding)?/pipeops-agent-(workloads|exec-logs|nodes|config|namespaces|full)( |$)'
 }
 
 # What the last run granted and this one does not goes first: a level that is left is left.
@@ -153,6 +160,7 @@ kustomization() { # FOLDER
 		    IMAGE=$IMAGE
 		    RBAC=$RBAC
 		    RBAC_NAMESPACES=$RBAC_NAMESPACES
+		    OWN_MANIFEST=$OWN_MANIFEST
 		  rights: |
 	YAML
 	sed 's/^/    /' "$work/rights" >>"$1/record.yaml"

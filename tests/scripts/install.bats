@@ -310,6 +310,44 @@ granted() { sed -n '/^  rights: |/,$s/^    //p' "$T/cluster/applied/record.yaml"
 	called 'kubectl delete clusterrole/pipeops-agent-workloads --ignore-not-found'
 }
 
+# As kubectl kustomize deployments writes it: names below labels, references on lines of their own.
+whole() {
+	sed 's/^  name: \(.*\)$/NAME \1/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" "$1" | awk '
+		/^kind: / { kind = $2 } /^apiVersion/ && seen++ && last != "---" { print "---" } { last = $0 }
+		/^NAME/ { name = $2; next } /^  labels:/ { print; print "    a: b"; print "  name: " name; next }
+		/^roleRef: / { print "roleRef:\n  kind: ClusterRole\n  name: another"; next } { print }'
+}
+
+@test "rights: a manifest of one's own that grants some has the level manifest, until a plain one comes" {
+	whole "$BATS_TEST_DIRNAME/../../deployments/rbac-standard.yaml" >"$T/whole.yaml"
+	script install.sh --existing-cluster --standalone --manifest "$T/whole.yaml"
+	is 0
+	[ "$(granted | tr ' ' '\n' | grep -c '^cluster')" -eq 10 ] || fail "$(granted)"
+	[ ! -e "$T/cluster/applied/rights.yaml" ]
+	grep -q '^    RBAC=manifest$' "$T/cluster/applied/record.yaml"
+	script install.sh --existing-cluster --manifest "$T/whole.yaml" --rbac full
+	is 1 "rights of its own" "next: "
+	: >"$T/calls"
+	script install.sh --existing-cluster --manifest "$T/whole.yaml"
+	is 0 "kept: RBAC manifest"
+	script install.sh --existing-cluster --log-level debug
+	is 0 "by the manifest that was given"
+	grep -q '"kind":"Deployment"' "$T/cluster/applied/agent.yaml"
+	[ "$(granted | tr ' ' '\n' | grep -c '^cluster')" -eq 10 ] || fail "$(granted)"
+	not_called 'kubectl delete'
+	whole "$BATS_TEST_DIRNAME/../../deployments/rbac-full.yaml" | sed 's/0\.1\.0/0.2.0/' >"$T/next.yaml"
+	script upgrade.sh --manifest "$T/next.yaml"
+	is 0 "to 0.2.0"
+	called 'kubectl delete clusterrole/pipeops-agent-nodes'
+	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
+	script install.sh --existing-cluster --manifest "$BATS_TEST_DIRNAME/../../deployments/agent.yaml"
+	is 0
+	grep -q '^    RBAC=standard$' "$T/cluster/applied/record.yaml"
+	script upgrade.sh --image pipeops/agent:0.3.0
+	script install.sh --existing-cluster
+	is 0 "by the manifest that was given"
+}
+
 @test "rights: manifest only has them; alone the embedded ones are those of the repository" {
 	mkdir "$T/alone"
 	cp "$scripts/install.sh" "$T/alone"
