@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PREFIX ?= /usr/local
 
 .PHONY: all build build-all test test-e2e lint fmt coverage bench demo dev install clean \
-	docker-build docker-run docker-dev cluster-up cluster-down help
+	chart docker-build docker-run docker-dev cluster-up cluster-down help
 
 all: lint test build ## lint, test and build
 
@@ -40,6 +40,9 @@ demo: ## the agent live on a local node (ONCE=1 ends by itself, CLUSTER=mine use
 
 dev: ## rebuild and restart the agent on every change (ARGS="--port 8081")
 	@build/dev.sh $(ARGS)
+
+chart: ## the Helm chart as one file, bin/pipeops-agent-VERSION.tgz
+	@build/chart.sh
 
 install: build ## install to PREFIX/bin (default /usr/local)
 	install -D -m 0755 bin/pipeops-agent "$(DESTDIR)$(PREFIX)/bin/pipeops-agent"

@@ -40,13 +40,14 @@ revision() { git rev-parse HEAD 2>/dev/null || echo unknown; }
 epoch() { echo "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}"; }
 created() { date -u -d "@$(epoch)" +%Y-%m-%dT%H:%M:%SZ; }
 
-# The project's files of one sort, new ones included: shell, yaml, markdown, openapi or docker.
+# The project's files of one sort, new ones included: shell, yaml, manifests, markdown, openapi or docker.
 files() {
 	case $1 in
 	shell) tracked | while read -r file; do
 		head -n 1 "$file" | grep -Eq '^#(!.*[ /]b?a?sh$| shellcheck shell=)' && echo "$file" || :
 	done ;;
 	yaml) tracked | grep -E '\.ya?ml$|^\.yamllint$' || : ;;
+	manifests) tracked | grep -E '^(deployments|tests/chart)/.*\.yaml$' | grep -Ev '/(helm|k3s)/|/(kustomization|values)\.yaml$' || : ;;
 	markdown) tracked | grep '\.md$' || : ;;
 	openapi) tracked | grep '^docs/.*\.yaml$' | xargs -r grep -l '^openapi:' || : ;;
 	docker) tracked | grep '^build/Dockerfile' || : ;;

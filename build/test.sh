@@ -9,6 +9,9 @@ main() {
 	[ $# -gt 0 ] || build/test-scripts.sh dash "busybox ash"
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
+	build/setup.sh helm
+	PIPEOPS_TEST_HELM="$(venv build/helm.txt)/bin/python"
+	export PIPEOPS_TEST_HELM
 	cluster_up
 	status=0
 	if [ $# -gt 0 ]; then

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod changes;
+mod chart;
 mod faults;
 mod levels;
 mod lists;

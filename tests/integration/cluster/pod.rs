@@ -27,13 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 fn the_image_runs_by_the_manifest() {
     let Some(cluster) = cluster() else { return };
-    let Some(binary) = env::var_os("PIPEOPS_BIN") else {
-        return missing("the static binary: make test builds it");
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("image.tar");
-    image::build(&archive, &[(ARCHITECTURE, Path::new(&binary))]);
-    cluster.load(&archive);
+    if !load_image(&cluster) {
+        return;
+    }
     let deployed = Deployed::new(&cluster);
     let pod = deployed.pod();
 
@@ -75,6 +71,19 @@ fn the_image_runs_by_the_manifest() {
     // Before that the network of a new pod may have needed a moment.
     let (_, end) = log.split_once("SIGTERM").unwrap_or_default();
     assert!(!end.contains("WARN") && !end.contains("ERROR"), "{log}");
+}
+
+/// The image of the manifest on the node; none, which is said, without a static binary.
+pub(super) fn load_image(cluster: &Cluster) -> bool {
+    let Some(binary) = env::var_os("PIPEOPS_BIN") else {
+        missing("the static binary: make test builds it");
+        return false;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    image::build(&archive, &[(ARCHITECTURE, Path::new(&binary))]);
+    cluster.load(&archive);
+    true
 }
 
 /// The manifest, applied, with an API token; gone with the test.

@@ -1,0 +1,136 @@
+"""The Helm chart: whether it is in order and says what the plain manifests say.
+
+usage: chart.py check | golden
+       chart.py install | upgrade | uninstall NAMESPACE [VALUES]     by KUBECONFIG, for tests
+
+golden writes what tests/chart/values.yaml makes to tests/chart/golden.yaml, which check
+compares. Helm itself is in the package helm-python-sdk: no helm program is needed.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import helm_python as helm
+import yaml
+
+ROOT = pathlib.Path(__file__).parent.parent
+PLAIN = ROOT / "deployments"
+CHART = PLAIN / "helm/pipeops-agent"
+VALUES = ROOT / "tests/chart/values.yaml"
+GOLDEN = ROOT / "tests/chart/golden.yaml"
+NAME, NAMESPACE = "pipeops-agent", "pipeops-system"
+
+# What the schema must refuse: a secret among them, and names that are not there.
+WRONG = [
+    {"env": {"PIPEOPS_TOKEN": "secret"}},
+    {"env": {"PIPEOPS_API_TOKEN": "secret"}},
+    {"rbac": {"level": "everything"}},
+    {"rbac": {"namespaces": ["Not A Name"]}},
+    {"image": {"digest": "latest"}},
+    {"port": 0},
+    {"replicas": 2},
+]
+# Values, and the plain files that say the same.
+EQUAL = [
+    ({}, ["rbac-standard.yaml", "network-policies.yaml"]),
+    ({"rbac": {"level": "read-only"}, "networkPolicies": False}, []),
+    ({"rbac": {"level": "minimal"}, "networkPolicies": False}, ["rbac-minimal.yaml"]),
+    ({"rbac": {"level": "full"}, "networkPolicies": False}, ["rbac-full.yaml"]),
+]
+
+
+def main(verb, *arguments):
+    if verb == "check":
+        sys.exit("\n".join(problems()) or 0)
+    elif verb == "golden":
+        GOLDEN.write_text(golden())
+    else:
+        release(verb, *arguments)
+
+
+def problems():
+    report = helm.lint(CHART, strict=True, namespace=NAMESPACE)
+    for message in report["messages"]:
+        # The first of these severities is for information: that icons are recommended.
+        if message["severity"] > 1:
+            yield f"lint: {message['path']}: {message['error']}"
+    yield from report["errors"]
+    with archive() as chart:
+        if chart.version != chart.metadata["appVersion"]:
+            yield "version and appVersion differ"
+        yield from k3s(chart)
+        for values in WRONG:
+            try:
+                chart.validate_schema(values)
+                yield f"the schema lets in {values}"
+            except helm.HelmValuesError:
+                pass
+        for values, files in EQUAL:
+            yield from differences(values, files, objects(render(chart, values)))
+    if GOLDEN.read_text() != golden():
+        yield f"{GOLDEN.relative_to(ROOT)} is old: chart.py golden writes it anew"
+
+
+def differences(values, files, made):
+    plain = "---\n".join((PLAIN / file).read_text() for file in ["agent.yaml", *files])
+    plain = objects(plain.replace("managed-by: kubectl", "managed-by: Helm"))
+    # The namespace is there before a release is.
+    del plain[("Namespace", None, NAMESPACE)]
+    for key in sorted(made.keys() | plain.keys(), key=str):
+        if made.get(key) != plain.get(key):
+            yield f"with {values}, {key} is {made.get(key)}\nand not {plain.get(key)}"
+
+
+def objects(text):
+    made = [made for made in yaml.safe_load_all(text) if made]
+    named = {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]): o for o in made}
+    assert len(named) == len(made), "each object once"
+    return named
+
+
+def render(chart, values):
+    made = chart.render(values, name=NAME, namespace=NAMESPACE)
+    return made[f"{NAME}/templates/manifests.yaml"].lstrip("\n")
+
+
+# k3s asks for the chart by its file, and gives it values.
+def k3s(chart):
+    spec = yaml.safe_load((PLAIN / "k3s/helmchart.yaml").read_text())["spec"]
+    if not spec["chart"].endswith(f"/{NAME}-{chart.version}.tgz"):
+        yield f"k3s/helmchart.yaml asks for {spec['chart']}"
+    values = yaml.safe_load(spec["valuesContent"])
+    made = objects(render(chart, values))[("Deployment", NAMESPACE, NAME)]
+    component = yaml.safe_load((PLAIN / "components/k3s/kustomization.yaml").read_text())
+    patch = yaml.safe_load(component["patches"][0]["patch"])
+    added = [operation["value"] for operation in patch]
+    if made["spec"]["template"]["spec"]["tolerations"][-len(added) :] != added:
+        yield "k3s/helmchart.yaml tolerates other things than components/k3s"
+
+
+# As it is carried: in one file, without links.
+def archive():
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "chart.tgz"
+        subprocess.run([ROOT / "build/chart.sh", file], check=True, stdout=subprocess.DEVNULL)
+        return helm.Chart.load_archive(file.read_bytes())
+
+
+def golden():
+    with helm.Chart.load(CHART) as chart:
+        return render(chart, yaml.safe_load(VALUES.read_text()))
+
+
+def release(verb, namespace, values="{}"):
+    with helm.Config(namespace=namespace) as config:
+        if verb == "uninstall":
+            config.uninstall(NAME, timeout=60, wait="watcher")
+            return
+        change = {"install": config.install, "upgrade": config.upgrade}[verb]
+        change(CHART, NAME, json.loads(values), namespace=namespace, timeout=90, wait="watcher")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

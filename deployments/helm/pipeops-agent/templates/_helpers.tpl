@@ -1,0 +1,40 @@
+{{- /* A plain manifest in the words of this release: text in, text out. */ -}}
+{{- define "pipeops-agent.own" -}}
+{{- $root := .root }}
+{{- .text
+  | replace "pipeops-system" $root.Release.Namespace
+  | replace "app.kubernetes.io/managed-by: kubectl" (printf "app.kubernetes.io/managed-by: %s" $root.Release.Service)
+  | replace "app.kubernetes.io/instance: pipeops-agent" (printf "app.kubernetes.io/instance: %s" $root.Release.Name)
+  | replace "8080" (toString $root.Values.port)
+  | replace "pipeops-agent-secret" $root.Values.secretName }}
+{{- end }}
+
+{{- /* Changes the pod as values say; prints nothing. */ -}}
+{{- define "pipeops-agent.pod" -}}
+{{- $values := .root.Values }}
+{{- $container := first .pod.containers }}
+{{- $version := printf ":%s" (default .root.Chart.AppVersion $values.image.tag) }}
+{{- with $values.image.digest }}{{ $version = printf "@%s" . }}{{ end }}
+{{- $_ := set $container "image" (print $values.image.repository $version) }}
+{{- $_ := set $container "imagePullPolicy" $values.image.pullPolicy }}
+{{- with $values.image.pullSecrets }}{{ $_ := set $.pod "imagePullSecrets" . }}{{ end }}
+{{- with $values.resources }}{{ $_ := set $container "resources" . }}{{ end }}
+{{- with $values.nodeSelector }}{{ $_ := set $.pod "nodeSelector" . }}{{ end }}
+{{- with $values.tolerations }}{{ $_ := set $.pod "tolerations" (concat $.pod.tolerations .) }}{{ end }}
+{{- $env := list }}
+{{- range $container.env }}
+  {{- if not (hasKey $values.env .name) }}{{ $env = append $env . }}{{ end }}
+{{- end }}
+{{- range $name, $value := $values.env }}
+  {{- $env = append $env (dict "name" $name "value" (toString $value)) }}
+{{- end }}
+{{- $_ := set $container "env" $env }}
+{{- if $values.persistence.enabled }}
+  {{- range .pod.volumes }}
+    {{- if eq .name "state" }}
+      {{- $_ := unset . "emptyDir" }}
+      {{- $_ := set . "persistentVolumeClaim" (dict "claimName" "pipeops-agent-state") }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
