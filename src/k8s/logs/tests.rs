@@ -11,7 +11,8 @@ use super::*;
 use crate::k8s::fixture::client_of;
 use crate::stop;
 
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+/// Each connection is for one answer: one that is kept could end while it is used again.
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Takes one connection; returns it with the path that is asked for.
 fn accept(listener: &TcpListener) -> (TcpStream, String) {
@@ -46,7 +47,7 @@ fn answer(listener: &TcpListener, status: &str, body: &str) -> String {
     let size = body.len();
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n{body}"
     )
     .unwrap();
     path
@@ -82,7 +83,8 @@ fn followed(
     let (_source, stop) = stop::channel();
     let mut out = Vec::new();
     let outcome = thread::scope(|scope| {
-        scope.spawn(|| script(&listener));
+        // Gone with the script, should that fail: the client then fails too.
+        scope.spawn(move || script(&listener));
         let mut sink = |bytes: &[u8]| {
             out.extend_from_slice(bytes);
             Ok(())
