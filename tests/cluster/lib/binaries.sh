@@ -24,7 +24,7 @@ ensure_tools() { # NAME...
 
 group_of() { # TOOL
 	case $1 in
-	etcd | metrics-server | kwok) echo "$1" ;;
+	etcd | metrics-server | kwok | kube-router) echo "$1" ;;
 	*) echo kubernetes ;;
 	esac
 }
@@ -35,6 +35,7 @@ version_of() { # GROUP
 	etcd) echo "$ETCD_VERSION" ;;
 	metrics-server) echo "$METRICS_SERVER_VERSION" ;;
 	kwok) echo "$KWOK_VERSION" ;;
+	kube-router) echo "$KUBE_ROUTER_VERSION" ;;
 	esac
 }
 
@@ -81,6 +82,8 @@ download() { # GROUP FOLDER
 		local sum=KWOK_SHA256_$upper
 		fetch "$release/kwok/releases/download/$version/kwok-linux-$arch" "$2/$1" sha256sum "${!sum}"
 		;;
+	# No sum of it is known.
+	*) return 1 ;;
 	esac
 }
 
@@ -102,7 +105,7 @@ build() { # GROUP FOLDER
 	local module=$CLUSTER_HOME/go/$1 version stamp=k8s.io/component-base/version
 	version=v$(version_of "$1")
 	command -v go >/dev/null || impossible "$1 $version can neither be downloaded nor built: install Go from https://go.dev/dl"
-	grep -Eq "/($1|etcd/server/v3) $version\$" "$module/go.mod" || die "go/$1/go.mod and the file versions disagree"
+	grep -Eq "/($1|$1/v2|etcd/server/v3) $version\$" "$module/go.mod" || die "go/$1/go.mod and the file versions disagree"
 	say "building $1 $version from the Go module proxy, once (minutes)"
 	export GOFLAGS='' CGO_ENABLED=0
 	# shellcheck disable=SC2046 # a list of plain words
@@ -122,6 +125,7 @@ packages() { # GROUP
 	case $1 in
 	kubernetes) printf 'k8s.io/kubernetes/cmd/%s ' $KUBERNETES_TOOLS ;;
 	etcd) echo go.etcd.io/etcd/server/v3 ;;
+	kube-router) echo github.com/cloudnativelabs/kube-router/v2/cmd/kube-router ;;
 	*) echo "sigs.k8s.io/$1/cmd/$1" ;;
 	esac
 }

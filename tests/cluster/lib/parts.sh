@@ -2,7 +2,7 @@
 # One function per part: the command line it runs with, the same on every start.
 
 CLUSTER_NODE=node-1
-CLUSTER_PARTS="etcd apiserver controller-manager scheduler containerd kubelet proxy metrics-server kwok"
+CLUSTER_PARTS="etcd apiserver controller-manager scheduler containerd kubelet proxy metrics-server kwok kube-router"
 
 start() { # PART
 	alive "$1" || "start_${1//-/_}"
@@ -81,6 +81,15 @@ start_kwok() {
 		--server-address=127.0.0.1:10247 --node-lease-duration-seconds=40 --v=WARN
 }
 
+# Network policies only: pods and services are connected by others. Its own copy, because the
+# node does not see every folder.
+start_kube_router() {
+	[ -e "$CLUSTER_DIR/bin/kube-router" ] || cp "$(tool kube-router)" "$CLUSTER_DIR/bin/kube-router"
+	spawn kube-router node "$CLUSTER_DIR/bin/kube-router" --kubeconfig="$CLUSTER_DIR/pki/admin.kubeconfig" \
+		--run-firewall=true --run-router=false --run-service-proxy=false --run-loadbalancer=false \
+		--hostname-override=$CLUSTER_NODE --service-cluster-ip-range=10.96.0.0/16 --health-port=20244
+}
+
 wait_ready() { # PART
 	wait_for 90 "$1" ended_or_ready "$1"
 	alive "$1" || die "$1 ended: $(tail -n 1 "$CLUSTER_DIR/logs/$1.log"), see cluster logs $1"
@@ -99,6 +108,7 @@ ready() { # PART
 	proxy) healthy http://127.0.0.1:10249/healthz ;;
 	metrics-server) healthy https://127.0.0.1:4443/livez ;;
 	kwok) healthy http://127.0.0.1:10247/healthz ;;
+	kube-router) healthy http://127.0.0.1:20244/healthz ;;
 	esac
 }
 

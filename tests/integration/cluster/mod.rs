@@ -11,6 +11,7 @@ mod lists;
 mod manifests;
 mod plane;
 mod pod;
+mod policies;
 mod rig;
 mod rights;
 mod roles;

@@ -151,6 +151,12 @@ impl Cluster {
         self.run(command, "");
     }
 
+    /// The address of the API server, and of all that the node has on its own network.
+    pub(super) fn server(&self) -> String {
+        let path = "jsonpath={.status.addresses[0].address}";
+        self.kubectl(&["get", "node", NODE, "-o", path])
+    }
+
     /// Has the metrics API as it was at the start.
     pub(super) fn restore_metrics(&self) {
         let _ = output(self.script(&["metrics"]), "");
@@ -195,6 +201,29 @@ impl Cluster {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{shown}: {errors}");
         String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+}
+
+/// Network policies are held to for as long as this is; none where that cannot be, which
+/// is said.
+pub(super) struct Enforced<'c>(&'c Cluster);
+
+impl<'c> Enforced<'c> {
+    pub(super) fn new(cluster: &'c Cluster) -> Option<Self> {
+        let output = output(cluster.script(&["policies", "on"]), "");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(3) {
+            missing(errors.lines().last().unwrap_or_default());
+            return None;
+        }
+        assert!(output.status.success(), "{errors}");
+        Some(Self(cluster))
+    }
+}
+
+impl Drop for Enforced<'_> {
+    fn drop(&mut self) {
+        let _ = output(self.0.script(&["policies", "off"]), "");
     }
 }
 
