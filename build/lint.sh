@@ -66,7 +66,10 @@ manifests() {
 		step "kubernetes-validate ($version)" each manifests kubernetes-validate --strict --quiet -k $version
 	done
 	step "helm (lint, values, the same as the plain manifests)" "$(venv build/helm.txt)/bin/python" build/chart.py check
+	step "checkov (each refusal has a reason)" scan
 }
+
+scan() { files manifests | grep '^deployments/' | PATH=$(venv build/checkov.txt)/bin:$PATH xargs python3 build/checkov.py; }
 
 bill_of_materials() {
 	file=$(mktemp)

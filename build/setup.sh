@@ -22,6 +22,7 @@ main() {
 		lint)
 			python build/lint.txt
 			python build/helm.txt
+			python build/checkov.txt
 			cargo_tool cargo-machete $machete_version
 			cargo_tool cargo-deny $deny_version
 			;;
