@@ -113,6 +113,12 @@ impl Printed {
         }
     }
 
+    /// The beginning of what went to standard error.
+    pub fn complaint(&self) -> String {
+        let [_, errors] = &self.streams;
+        String::from_utf8_lossy(&errors.head).into_owned()
+    }
+
     /// The fields of the result that hold what was printed, and how much is left out.
     pub fn fields(&self) -> (Map<String, Value>, u64) {
         let [out, err] = &self.streams;

@@ -84,3 +84,38 @@ pub fn granted_by(verb: &str, group: &str, resource: &str) -> &'static str {
         _ => "deployments/rbac-full.yaml",
     }
 }
+
+/// Which right is missing, by the words in which the API server refuses, and the file that
+/// grants it; none when a text says nothing of the kind.
+#[must_use]
+pub fn explain(refusal: &str) -> Option<String> {
+    let (_, rest) = refusal.split_once(" cannot ")?;
+    let (verb, rest) = rest.split_once(" resource \"")?;
+    let (resource, rest) = rest.split_once("\" in API group \"")?;
+    let (group, _) = rest.split_once('"')?;
+    let dot = if group.is_empty() { "" } else { "." };
+    let file = granted_by(verb, group, resource);
+    Some(format!(
+        "the right to {verb} {resource}{dot}{group} is granted by {file}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+
+    #[test]
+    fn a_refusal_is_explained() {
+        let refusal = "Error from server (Forbidden): deployments.apps \"web\" is forbidden: User \
+            \"system:serviceaccount:pipeops-system:pipeops-agent\" cannot patch resource \
+            \"deployments\" in API group \"apps\" in the namespace \"shop\"\n";
+        let said = explain(refusal).unwrap();
+        assert!(
+            said.starts_with("the right to patch deployments.apps is granted by "),
+            "{said}"
+        );
+        assert!(said.contains("deployments/rbac-standard.yaml"), "{said}");
+        assert_eq!(explain("pods \"web\" not found"), None);
+        assert_eq!(explain("cannot read resource \"web"), None);
+    }
+}

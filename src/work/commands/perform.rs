@@ -11,6 +11,7 @@ use super::now;
 use crate::commands::audit::Operation;
 use crate::commands::{End, Letter, Outcome, Stream, Task};
 use crate::group::panic_message;
+use crate::k8s::rights::explain;
 use crate::kubectl;
 
 /// Executes what waits, and ends when nothing does.
@@ -53,7 +54,7 @@ fn perform(desk: &Desk, job: &Job) -> Letter {
         log::error!("command {}: its end is not recorded: {error}", command.id);
     }
     let output = job.output();
-    let reason = reason(job, end);
+    let reason = reason(job, end).or_else(|| explain(&output.printed.complaint()));
     let mut letter = Letter::of_run(&command.id, end, &output.printed, reason.as_deref());
     letter.recorded = recorded;
     letter

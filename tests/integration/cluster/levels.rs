@@ -10,6 +10,7 @@ use super::manifests::{objects, read};
 use super::rig::{Cluster, NODE, Namespace, cluster};
 use super::rights::Login;
 use super::roles::{current, golden_rights};
+use crate::support::{SOON, eventually};
 
 /// Each has the rights of the one before it, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +134,33 @@ fn the_full_level_does_not_give_more_than_it_has() {
     golden_rights(&cluster, &rig.namespace.name, "default", "full");
     rig.commands(&rig.namespace.name, Full);
     rig.told(&[]);
+}
+
+/// Its result names the right that is missing, and the file that grants it.
+#[test]
+fn a_command_without_the_right_is_explained() {
+    let Some(cluster) = cluster() else { return };
+    let rig = Rig::new(&cluster, &["agent.yaml"]);
+    let token = "token-of-levels";
+    let plane = control_plane::start(&control_plane::Options::new(token)).unwrap();
+    let set = [("PIPEOPS_API_URL", plane.url()), ("PIPEOPS_TOKEN", token)];
+    let _agent = rig.login.agent(&set);
+    assert!(plane.wait("heartbeat", 1, SOON));
+    let id = plane.agents()[0]["id"].as_str().unwrap().to_owned();
+    let args = ["logs", "shell", "-n", &rig.namespace.name];
+    let logs = json!({"type": "kubectl", "payload": {"args": args}});
+    plane.queue(&id, &logs).unwrap();
+    let result = eventually("the result", || {
+        let result = plane.commands(&id)[0]["result"].clone();
+        result.is_object().then_some(result)
+    });
+    let error = result["error"].as_str().unwrap();
+    for said in [
+        "cannot get resource \"pods/log\"",
+        "\nthe right to get pods/log is granted by deployments/rbac-standard.yaml",
+    ] {
+        assert!(error.contains(said), "{result}");
+    }
 }
 
 /// The agent's account with the rights of some files, in a namespace with a pod and
