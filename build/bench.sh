@@ -6,6 +6,7 @@
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
+	case ${1-logs} in logs) node_up ;; esac
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
@@ -13,6 +14,18 @@ main() {
 			cargo run --quiet --profile peers --locked --package benches --bin "$name"
 		fi
 	done
+}
+
+# Logs are read on a real node, where this machine can have one; else that benchmark says so.
+node_up() {
+	export CLUSTER_NAME="bench-$$"
+	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"
+	trap 'tests/cluster/cluster down || :' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	if tests/cluster/cluster node; then
+		eval "$(tests/cluster/cluster env)"
+	fi
 }
 
 main "$@"

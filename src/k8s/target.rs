@@ -297,7 +297,8 @@ mod tests {
     use ureq::unversioned::transport::DefaultConnector;
 
     use super::*;
-    use crate::k8s::InCluster;
+    use crate::k8s::exec::{Command, Session};
+    use crate::k8s::{Client, InCluster};
 
     fn certified(name: &str) -> CertifiedKey<KeyPair> {
         rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
@@ -470,13 +471,32 @@ mod tests {
         Ok(connection.server_name().unwrap_or_default().to_owned())
     }
 
-    fn ask(target: &Target) -> Result<u16, ureq::Error> {
+    /// Asks for a WebSocket, which that server refuses with what it says to all.
+    fn upgrade(target: &Arc<Target>) -> Result<u16, String> {
+        let client = Client::for_calls(Arc::clone(target)).unwrap();
+        let command = Command {
+            namespace: "n",
+            pod: "p",
+            container: "c",
+            command: &[],
+            stdin: false,
+            stderr: true,
+            tty: false,
+        };
+        let error = Session::start(&client, &command).map(drop).unwrap_err();
+        let status = error.status().map(|status| status.code);
+        status.ok_or_else(|| error.to_string())
+    }
+
+    fn ask(target: &Arc<Target>) -> Result<u16, String> {
         let config = Agent::config_builder()
             .tls_config(target.tls().unwrap())
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), target.names());
-        let answer = agent.get(format!("{}/version", target.server())).call()?;
-        Ok(answer.status().as_u16())
+        let answer = agent.get(format!("{}/version", target.server())).call();
+        answer
+            .map(|answer| answer.status().as_u16())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -505,15 +525,31 @@ mod tests {
                 ),
         );
         options.kubeconfig = vec![folder.path().join("config")];
-        let target = target(&options).unwrap();
+        let target = Arc::new(target(&options).unwrap());
         thread::scope(|scope| {
-            let served = scope.spawn(|| serve(&listener, &server, &client));
-            assert!(ask(&target).is_err(), "another authority");
-            assert!(served.join().unwrap().is_err());
-            write("ca.crt", &server.cert.pem());
-            let served = scope.spawn(|| serve(&listener, &server, &client));
-            assert_eq!(ask(&target).unwrap(), 200);
-            assert_eq!(served.join().unwrap().as_deref(), Ok("api.local"));
+            let served = || scope.spawn(|| serve(&listener, &server, &client));
+            for ask in [ask, upgrade] {
+                write("ca.crt", &certified("api.local").cert.pem());
+                let refused = served();
+                assert!(ask(&target).is_err(), "another authority");
+                assert!(refused.join().unwrap().is_err());
+                write("ca.crt", &server.cert.pem());
+                let trusted = served();
+                assert_eq!(ask(&target).unwrap(), 200);
+                assert_eq!(trusted.join().unwrap().as_deref(), Ok("api.local"));
+            }
+            let text = fs::read_to_string(&options.kubeconfig[0]).unwrap();
+            let unchecked = "insecure-skip-tls-verify: true";
+            write(
+                "config",
+                &text.replace("certificate-authority: ca.crt", unchecked),
+            );
+            let target = Arc::new(super::target(&options).unwrap());
+            for ask in [ask, upgrade] {
+                let trusted = served();
+                assert_eq!(ask(&target).unwrap(), 200);
+                assert_eq!(trusted.join().unwrap().as_deref(), Ok("api.local"));
+            }
         });
     }
 }

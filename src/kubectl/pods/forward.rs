@@ -77,8 +77,8 @@ fn addresses(texts: &[&str]) -> Result<Vec<(IpAddr, bool)>, Failure> {
             _ => return Err(Failure::new(format!("{text} is not a valid IP"))),
         }
     }
-    addresses.sort_by_key(|(address, _)| address.to_string());
-    addresses.dedup_by_key(|(address, _)| *address);
+    addresses.sort_unstable();
+    addresses.dedup();
     Ok(addresses)
 }
 
@@ -148,8 +148,13 @@ fn open(
 /// In the words of Go.
 fn not_bound(address: SocketAddr, error: &io::Error) -> String {
     let version = if address.is_ipv4() { "tcp4" } else { "tcp6" };
-    let problem = error.to_string().to_lowercase();
-    let problem = problem.split(" (os error").next().unwrap_or_default();
+    // The C library has words of its own.
+    let told = error.to_string().to_lowercase();
+    let problem = match error.kind() {
+        io::ErrorKind::AddrInUse => "address already in use",
+        io::ErrorKind::AddrNotAvailable => "cannot assign requested address",
+        _ => told.split(" (os error").next().unwrap_or_default(),
+    };
     format!("unable to create listener: Error listen {version} {address}: bind: {problem}")
 }
 

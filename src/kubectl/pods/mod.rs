@@ -135,7 +135,10 @@ pub(super) fn list(
     let Some(Value::Array(mut pods)) = list.get_mut("items").map(Value::take) else {
         return Ok(Vec::new());
     };
-    pods.sort_by_cached_key(|pod| rank(pod, order));
+    let ranks = pods.iter().map(|pod| rank(pod, order)).enumerate();
+    if let Some((best, _)) = ranks.min_by(|(_, one), (_, other)| one.cmp(other)) {
+        pods.swap(0, best);
+    }
     Ok(pods)
 }
 

@@ -15,32 +15,33 @@ pub(super) struct Pair {
 /// Reads `[LOCAL:]REMOTE` for each port; `object` is the pod, or the service in front.
 pub(super) fn pairs(ports: &[String], object: &Value, pod: &Value) -> Result<Vec<Pair>, String> {
     let is_service = object["kind"] == "Service";
-    ports
-        .iter()
-        .map(|port| {
-            let (local, remote) = split(port);
-            let (remote, found) = match is_service {
-                true => of_service(object, pod, remote, local == remote)?,
-                // A name on both sides means the number on both sides.
-                false => {
-                    let found = of_pod(pod, remote)?;
-                    let same = (local == remote).then(|| found.clone());
-                    (found, same)
-                }
-            };
-            pair(&found.unwrap_or(local), &remote)
-        })
-        .collect()
+    let mut pairs = Vec::new();
+    for port in ports {
+        let (local, remote) = split(port);
+        let same = local == remote;
+        let (remote, found) = if is_service {
+            of_service(object, pod, remote)?
+        } else {
+            let number = of_pod(pod, remote)?;
+            (number, number)
+        };
+        // A name on both sides means the same number on both sides.
+        let local = if same {
+            found.to_string()
+        } else {
+            local.to_owned()
+        };
+        pairs.push(pair(&local, &remote.to_string())?);
+    }
+    Ok(pairs)
 }
 
-fn split(port: &str) -> (String, &str) {
-    let mut parts = port.split(':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(local), Some(remote), None) => (local.to_owned(), remote),
-        _ => {
-            let first = port.split(':').next().unwrap_or_default();
-            (first.to_owned(), first)
-        }
+/// More than two parts are taken for one.
+fn split(port: &str) -> (&str, &str) {
+    match port.split_once(':') {
+        Some((local, remote)) if !remote.contains(':') => (local, remote),
+        Some((first, _)) => (first, first),
+        None => (port, port),
     }
 }
 
@@ -68,7 +69,7 @@ fn pair(local: &str, remote: &str) -> Result<Pair, String> {
     Ok(pair)
 }
 
-fn of_pod(pod: &Value, remote: &str) -> Result<String, String> {
+fn of_pod(pod: &Value, remote: &str) -> Result<i64, String> {
     if remote.is_empty() {
         return Err("remote port cannot be empty".to_owned());
     }
@@ -78,16 +79,11 @@ fn of_pod(pod: &Value, remote: &str) -> Result<String, String> {
         Err(_) => container_port(pod, remote)?,
     };
     only_tcp(&protocols(&ports, "containerPort", found), remote)?;
-    Ok(found.to_string())
+    Ok(found)
 }
 
-/// The port of the pod behind one of a service, and the port here if it is to follow.
-fn of_service(
-    service: &Value,
-    pod: &Value,
-    remote: &str,
-    same: bool,
-) -> Result<(String, Option<String>), String> {
+/// The port of the pod behind one of a service, and the number of that one.
+fn of_service(service: &Value, pod: &Value, remote: &str) -> Result<(i64, i64), String> {
     let ports = service["spec"]["ports"]
         .as_array()
         .cloned()
@@ -106,7 +102,6 @@ fn of_service(
             })?,
     };
     only_tcp(&protocols(&ports, "port", number), remote)?;
-    let local = same.then(|| number.to_string());
     let port = ports.iter().find(|port| port["port"] == number);
     let port = port.ok_or_else(|| {
         format!(
@@ -120,7 +115,7 @@ fn of_service(
     } else {
         behind(port, pod)?
     };
-    Ok((target.to_string(), local))
+    Ok((target, number))
 }
 
 /// The port of the pod behind a port of a service.

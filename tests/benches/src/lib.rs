@@ -10,4 +10,4 @@ mod program;
 
 pub use figures::{Figures, Table};
 pub use load::{Connection, throughput};
-pub use program::{Program, Usage};
+pub use program::{Program, Usage, resident_peak};

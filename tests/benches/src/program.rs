@@ -124,6 +124,11 @@ impl Drop for Program {
     }
 }
 
+/// The largest resident memory that /proc/PID/status tells, in megabytes.
+pub fn resident_peak(status: &str) -> f64 {
+    megabytes(status, "VmHWM:")
+}
+
 /// A field of /proc/PID/status, which is in KiB, as decimal megabytes.
 fn megabytes(status: &str, name: &str) -> f64 {
     let field = status.lines().find_map(|line| line.strip_prefix(name));

@@ -53,21 +53,19 @@ impl Pack {
         let about = fs::symlink_metadata(path)?;
         let mut entry = entry(&about, name);
         if about.is_dir() {
-            let mut inside: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
+            let before = self.left.len();
+            for inside in fs::read_dir(path)? {
+                let inside = inside?;
+                let name = inside.file_name();
+                let name = format!("{}/{}", entry.name, name.to_string_lossy());
+                self.left.push((inside.path(), name));
+            }
             // Folders come into being with what is in them.
-            if inside.is_empty() {
+            if self.left.len() == before {
                 entry.kind = FOLDER;
                 entry.name.push('/');
                 entry.write(&mut self.ready);
             }
-            inside.sort_by_key(|one| std::cmp::Reverse(one.file_name()));
-            self.left.extend(inside.iter().map(|one| {
-                let name = one.file_name();
-                (
-                    one.path(),
-                    format!("{}/{}", entry.name, name.to_string_lossy()),
-                )
-            }));
         } else if about.is_symlink() {
             entry.kind = LINK;
             entry.link = fs::read_link(path)?.to_string_lossy().into_owned();

@@ -167,7 +167,9 @@ impl<'a> Unpack<'a> {
             LINK => (self.warn)(&Warning::Link(path, entry.link.clone()))?,
             SAME => match self.path(&entry.link)? {
                 Ok(first) => {
-                    fs::copy(&first, &path).map_err(|error| at("open", &path, &error))?;
+                    // An older file may have that name.
+                    let _ = fs::remove_file(&path);
+                    fs::hard_link(&first, &path).map_err(|error| at("link", &path, &error))?;
                 }
                 Err(outside) => (self.warn)(&Warning::Outside(outside))?,
             },

@@ -98,7 +98,7 @@ const LINES: &[&str] = &[
     "cp a:b c:d",
     "cp a/b/c:d e",
     "cp shell: x",
-    "cp shell:/etc/passwd .",
+    "cp shell:etc/passwd .",
     "cp done:/x y",
     "cp shell:/etc/passwd x -c nosuch",
 ];

@@ -4,6 +4,7 @@ mod copies;
 mod follow;
 mod lines;
 mod ports;
+mod terminal;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,199 @@
+//! Logs of 10 and 40 MB, read and followed: the built agent beside kubectl, on the cluster
+//! that `cluster env` names. Where there is none, it says so.
+//!
+//! Both print into a pipe that is read as fast as they write. Memory is the largest that
+//! the kernel saw, and has to be the same for both sizes.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use benches::{Figures, Table};
+
+const RUNS: usize = 7;
+const NAMESPACE: &str = "bench-logs";
+const POD: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: "@NAME@"}
+spec:
+  restartPolicy: Never
+  containers:
+  - name: main
+    image: busybox:1
+    imagePullPolicy: Never
+    command: [sh, -c, 'yes "@LINE@" | head -n @COUNT@']
+"#;
+/// 99 characters and a line feed.
+const LINE: &str = "GET /api/v1/namespaces/default/pods/web-5d9c7f8b6d-x2x4q 200 12ms user=system:serviceaccount:app:web";
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Command lines, and how much less time than kubectl they must take.
+const LINES: [(&[&str], &str); 4] = [
+    (&["logs", "ten"], "<= 0.8x"),
+    (&["logs", "--prefix", "ten"], "<= 0.8x"),
+    // With times on the wire, to go on after a cut: a third more bytes than kubectl asks for.
+    (&["logs", "-f", "ten"], ""),
+    (&["logs", "-f", "forty"], ""),
+];
+
+/// One run of one program.
+struct Run {
+    milliseconds: f64,
+    /// Megabytes.
+    resident: f64,
+    bytes: u64,
+}
+
+#[allow(clippy::print_stderr, reason = "whoever asks wants to know")]
+fn main() -> Outcome<()> {
+    if env::var_os("PIPEOPS_TEST_KUBECTL").is_none() {
+        eprintln!("not measured, because it needs a cluster: tests/cluster/cluster node");
+        return Ok(());
+    }
+    let namespace = Namespace::new()?;
+    for (name, count) in [("ten", 100_000), ("forty", 400_000)] {
+        namespace.pod(name, count)?;
+    }
+    compare()
+}
+
+#[allow(clippy::print_stdout, reason = "the table is what was asked for")]
+fn compare() -> Outcome<()> {
+    let ours = || {
+        let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
+        let mut command = Command::new(agent);
+        command.arg("kubectl");
+        command
+    };
+    let theirs = || Command::new(env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default());
+    println!("logs of 10 and 40 MB, {RUNS} runs");
+    let mut table = Table::new("kubectl");
+    for (words, must) in LINES {
+        let what = words.join(" ");
+        let (mut mine, mut peer) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            mine.push(run(ours(), words)?);
+            peer.push(run(theirs(), words)?);
+        }
+        let least = if what.ends_with("forty") {
+            40_000_000
+        } else {
+            10_000_000
+        };
+        if mine.iter().chain(&peer).any(|run| run.bytes < least) {
+            return Err(format!("{what} is not whole: the node may have rotated it").into());
+        }
+        let of = |what: fn(&Run) -> f64| {
+            let figures = |all: &[Run]| all.iter().map(what).collect::<Figures>();
+            (figures(&mine), figures(&peer))
+        };
+        let (a, b) = of(|run| run.milliseconds);
+        table.less(&format!("{what}: ms"), must, &a, &b);
+        let (a, b) = of(|run| run.resident);
+        table.less(&format!("{what}: resident at most, MB"), "flat", &a, &b);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+/// Runs it to its end, reading all it prints.
+fn run(mut command: Command, words: &[&str]) -> Outcome<Run> {
+    let begun = Instant::now();
+    let mut child = command
+        .args(["-n", NAMESPACE])
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut out = child.stdout.take().ok_or("it is piped")?;
+    let (mut chunk, mut bytes, mut resident) = (vec![0; 1 << 16], 0, 0.0_f64);
+    loop {
+        let count = out.read(&mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        // Seldom, so that looking costs nothing.
+        if bytes / 1_000_000 != (bytes + count as u64) / 1_000_000 {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            resident = resident.max(benches::resident_peak(&text));
+        }
+        bytes += count as u64;
+    }
+    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+    if !child.wait()?.success() {
+        return Err(format!("{command:?} failed").into());
+    }
+    Ok(Run {
+        milliseconds,
+        resident,
+        bytes,
+    })
+}
+
+/// Gone with this.
+struct Namespace;
+
+impl Namespace {
+    fn new() -> Outcome<Self> {
+        kubectl(&["create", "namespace", NAMESPACE], "")?;
+        let namespace = Self;
+        let account = [
+            "-n",
+            NAMESPACE,
+            "wait",
+            "--for=create",
+            "serviceaccount/default",
+        ];
+        kubectl(&account, "")?;
+        Ok(namespace)
+    }
+
+    /// A pod that wrote that many lines.
+    fn pod(&self, name: &str, count: u32) -> Outcome<()> {
+        let manifest = POD
+            .replace("@NAME@", name)
+            .replace("@LINE@", LINE)
+            .replace("@COUNT@", &count.to_string());
+        kubectl(&["-n", NAMESPACE, "apply", "-f", "-"], &manifest)?;
+        let ended = "--for=jsonpath={.status.phase}=Succeeded";
+        kubectl(
+            &[
+                "-n",
+                NAMESPACE,
+                "wait",
+                ended,
+                "--timeout=90s",
+                &format!("pod/{name}"),
+            ],
+            "",
+        )
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"], "");
+    }
+}
+
+fn kubectl(words: &[&str], input: &str) -> Outcome<()> {
+    let program: OsString = env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default();
+    let mut child = Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        io::Write::write_all(&mut stdin, input.as_bytes())?;
+    }
+    if child.wait()?.success() {
+        return Ok(());
+    }
+    Err(format!("kubectl {words:?} failed").into())
+}
