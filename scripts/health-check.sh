@@ -206,9 +206,11 @@ ask() { # KUBECTL-ARGUMENTS...
 cluster() {
 	if ! answer=$(ask get --raw /readyz); then
 		report failed api-server "$answer; next: systemctl status k3s, or check --kubeconfig" 3
+		[ "$kubectl" != "k3s kubectl" ] || report failed k3s "it does not serve its API; next: systemctl status k3s, journalctl -u k3s" 3
 		return 1
 	fi
 	report ok api-server "$answer"
+	[ "$kubectl" != "k3s kubectl" ] || report ok k3s "$(k3s --version 2>/dev/null | head -n 1), and it serves this API"
 	nodes=$(ask get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{" "}{end}') || nodes=unknown=$nodes
 	unready=$(printf '%s' "$nodes" | tr ' ' '\n' | grep -v '=True$' | tr '\n' ' ' || :)
 	if [ -n "$nodes" ] && [ -z "$unready" ]; then
@@ -267,7 +269,7 @@ guarded_endpoints() {
 		return
 	fi
 	address=$(sed -n 's/^Forwarding from \(127[^ ]*\).*/\1/p' "$work/forward")
-	for path in /api/health/detailed /api/status/features /api/metrics/runtime /api/status/cluster \
+	for path in /api/health/detailed /api/status/features /api/metrics/runtime /api/status/cluster /api/status/changes \
 		/api/k8s/nodes /api/k8s/pods /api/k8s/namespaces /api/k8s/deployments /api/k8s/services /api/k8s/events; do
 		if guarded "$path"; then
 			report ok "$path" "answers"

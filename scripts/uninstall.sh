@@ -273,7 +273,7 @@ remove_named() { # KIND/NAME SCOPE...
 	if [ -n "$DRY_RUN" ]; then
 		say "would delete: $object $*"
 	elif answer=$(kube delete "$object" "$@" --ignore-not-found --timeout="${TIMEOUT}s" 2>&1); then
-		[ -z "$answer" ] || note removed "$object"
+		[ -z "$answer" ] || note removed "$object${2:+ in $2}"
 	else
 		broken "$object: $answer"
 	fi

@@ -43,6 +43,15 @@ json() {
 	[ "$(json failed)" = False,api-server ]
 }
 
+@test "k3s of this machine" {
+	PIPEOPS_TOKEN=$secret script install.sh
+	script health-check.sh
+	is 0 "ok       k3s                k3s version v1.33.4+k3s1"
+	touch "$T/api-down"
+	script health-check.sh
+	is 3 "failed   k3s" "journalctl -u k3s"
+}
+
 @test "rights of the level that is installed" {
 	script install.sh --existing-cluster --standalone
 	script health-check.sh

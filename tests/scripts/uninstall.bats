@@ -46,7 +46,7 @@ namespace/pipeops-system"
 	is 0 "would delete: rolebinding/pipeops-agent-workloads -n shop" "would run: rm -rf $backups/uid-of-the-cluster"
 	[ -e "$backups/uid-of-the-cluster" ]
 	script uninstall.sh --yes
-	is 0 "removed: rolebinding/pipeops-agent-workloads" "removed: backups"
+	is 0 "removed: rolebinding/pipeops-agent-workloads in shop" "removed: backups"
 	called 'delete rolebinding/pipeops-agent-workloads -n shop'
 	[ "$(ls "$backups")" = another ]
 }
