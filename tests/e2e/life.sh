@@ -61,6 +61,7 @@ probed() {
 	for probe in started live ready; do
 		ours exec deployment/pipeops-agent -- /pipeops-agent probe "$probe" >"$work/probe.log" || fail "probe $probe"
 	done
+	script health-check.sh >"$work/health-check.log" 2>&1 || fail "health-check.sh ended with $?"
 	ours logs deployment/pipeops-agent >"$work/agent.log"
 	grep -q "registered as $agent_id" "$work/agent.log" || fail "the log does not say that it is registered"
 	! grep -q "$token" "$work/agent.log" || fail "the token is in the log"
