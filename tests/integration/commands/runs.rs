@@ -1,9 +1,11 @@
 //! What a command can be, and what comes back.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::support::eventually;
-use super::{Rig, touch};
+use super::super::support::{SOON, eventually};
+use super::{Fault, Gate, Op, Rig, touch};
 
 #[test]
 fn commands_run_and_their_results_come_back() {
@@ -129,7 +131,7 @@ fn a_long_command_holds_up_nobody_and_too_many_wait_outside() {
     eventually("beats go on", || {
         (rig.plane.agents()[0]["heartbeats"].as_u64() > beats).then_some(())
     });
-    gates.iter().for_each(super::Gate::open);
+    gates.iter().for_each(Gate::open);
     for id in &many {
         assert_eq!(rig.result(id)["success"], true);
         assert_eq!(rig.runs(id), 1);
@@ -145,4 +147,50 @@ fn a_long_command_holds_up_nobody_and_too_many_wait_outside() {
             .count()
     };
     eventually("only the poll is left", || (threads() == 1).then_some(()));
+}
+
+#[test]
+fn output_arrives_while_a_command_runs_and_again_where_it_was_lost() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    let pod = "/api/v1/namespaces/default/pods/web";
+    rig.api.set_answer(
+        pod,
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "default"},
+            "spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Running"}}),
+    );
+    // One line, then nothing more for as long as the gate is shut.
+    let gate = Gate::default();
+    let log = format!("{pod}/log");
+    let line = b"2026-11-26T10:00:00.000000001Z hello \xff\n";
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    answer.extend(format!("{:x}\r\n", line.len()).bytes());
+    answer.extend(line);
+    answer.extend(b"\r\n");
+    rig.api.fault(&log, Op::Get, Fault::Raw(answer));
+    rig.api.fault(&log, Op::Get, Fault::Delay(gate.clone()));
+    rig.plane
+        .fault(&json!({"call": "output", "count": 1, "lose": true}))
+        .unwrap();
+    let follow = json!({"type": "logs", "payload": {"pod": "web", "follow": true}});
+    let id = rig.queue(&follow);
+    assert!(rig.plane.wait("output", 1, SOON), "the chunk came twice");
+    let seen = rig.seen(&id);
+    assert_eq!(seen["result"], Value::Null, "it still runs");
+    let chunks = seen["chunks"].as_array().unwrap();
+    assert_eq!((chunks.len(), &chunks[0]["seq"]), (1, &json!(0)));
+    let bytes = STANDARD
+        .decode(chunks[0]["data"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(
+        (bytes.as_slice(), &chunks[0]["encoding"]),
+        (&b"hello \xff\n"[..], &json!("base64"))
+    );
+    let cancel = json!({"type": "cancel", "payload": {"command": id}});
+    rig.outcome(&cancel);
+    let result = rig.result(&id);
+    assert_eq!(result["metadata"]["outcome"], "cancelled");
+    assert_eq!(result["output_encoding"], "base64");
 }
