@@ -33,6 +33,10 @@ pub struct Journal {
     file: Option<File>,
     /// Its length when it was compacted last.
     compacted: u64,
+    /// Whether what an earlier agent left is taken over: before that nothing is added.
+    recovered: bool,
+    /// Whether another agent uses it, which is about to end.
+    in_use: bool,
 }
 
 /// What an earlier agent left.
@@ -61,19 +65,34 @@ impl Journal {
             limit,
             file: None,
             compacted: 0,
+            recovered: false,
+            in_use: false,
         }
     }
 
+    pub fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Whether another agent had it when [`Journal::recover`] looked.
+    pub fn is_in_use(&self) -> bool {
+        self.in_use
+    }
+
     /// Reads what is there, once; makes no file. Without one there is nothing to recover.
+    /// It can be tried again: an earlier agent may be about to end.
     ///
     /// # Errors
     /// The file is there and cannot be used, or another agent uses it.
     pub fn recover(&mut self, ledger: &mut Ledger, now: u32) -> Result<Recovered, Error> {
         let there = self.path.as_ref().is_some_and(|path| path.exists());
-        if self.file.is_some() || !there {
-            return Ok(Recovered::default());
-        }
-        self.open(ledger, now)
+        let recovered = match there && !self.recovered {
+            true => self.open(ledger, now),
+            false => Ok(Recovered::default()),
+        };
+        self.recovered |= recovered.is_ok();
+        self.in_use = matches!(&recovered, Err(Error::File(_, error)) if error.kind() == io::ErrorKind::WouldBlock);
+        recovered
     }
 
     /// The command is about to begin: on the disk when this returns.
@@ -103,8 +122,11 @@ impl Journal {
     }
 
     fn append(&mut self, id: &str, at: u32, fact: Fact) -> Result<(), Error> {
+        if !self.recovered {
+            return Err(self.unread());
+        }
         if self.file.is_none() {
-            // Nothing to recover is left to find: `recover` came first.
+            // There was none when `recover` looked.
             self.open(&mut Ledger::default(), at)?;
         }
         let mut bytes = Vec::new();
@@ -117,6 +139,14 @@ impl Journal {
         };
         self.make_room(bytes.len() as u64, limit, at)?;
         self.on_file(|file| file.append(&bytes))
+    }
+
+    fn unread(&self) -> Error {
+        let problem = "what an earlier agent left is not read yet";
+        let path = self.path.clone();
+        path.map_or(Error::NoFolder, |path| {
+            Error::File(path, io::Error::other(problem))
+        })
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -231,11 +261,19 @@ mod tests {
     const LIMIT: u64 = 1 << 20;
 
     fn journal(folder: &Path) -> Journal {
-        Journal::new(Some(folder.to_owned()), LIMIT)
+        limited(folder, LIMIT)
+    }
+
+    /// With nothing to recover.
+    fn limited(folder: &Path, limit: u64) -> Journal {
+        let mut journal = Journal::new(Some(folder.to_owned()), limit);
+        journal.recovered = true;
+        journal
     }
 
     fn recover(folder: &Path) -> (Journal, Ledger, Recovered) {
-        let (mut journal, mut ledger) = (journal(folder), Ledger::default());
+        let mut journal = Journal::new(Some(folder.to_owned()), LIMIT);
+        let mut ledger = Ledger::default();
         let recovered = journal.recover(&mut ledger, 100).unwrap();
         (journal, ledger, recovered)
     }
@@ -279,12 +317,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut first = journal(folder.path());
         first.started("a", 1).unwrap();
-        let mut second = journal(folder.path());
+        let mut second = Journal::new(Some(folder.path().to_owned()), LIMIT);
         let error = second.recover(&mut Ledger::default(), 1).unwrap_err();
         assert!(
             error.to_string().contains("another agent uses it"),
             "{error}"
         );
+        let error = second.started("b", 1).unwrap_err();
+        assert!(error.to_string().contains("is not read yet"), "{error}");
+        assert!(second.is_in_use());
         drop(first);
         assert_eq!(
             second
@@ -348,7 +389,7 @@ mod tests {
     fn the_size_is_bounded_and_what_is_open_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("commands.journal");
-        let mut journal = Journal::new(Some(folder.path().to_owned()), 100_000);
+        let mut journal = limited(folder.path(), 100_000);
         journal.started("open", 1).unwrap();
         let size = || fs::metadata(&path).unwrap().len();
         let mut largest = 0;
@@ -374,7 +415,7 @@ mod tests {
     #[test]
     fn a_journal_full_of_open_results_takes_no_more() {
         let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(Some(folder.path().to_owned()), 4_000);
+        let mut journal = limited(folder.path(), 4_000);
         let mut taken = 0;
         let error = loop {
             match journal.append(&format!("{taken:040}"), 1, Fact::Started) {

@@ -50,12 +50,16 @@ impl Desk {
         view.agent_id.filter(|_| connected)
     }
 
-    /// Takes over what an earlier agent left.
+    /// Takes over what an earlier agent left, if that is still to be done.
     pub(super) fn recover(self: &Arc<Self>) {
+        if self.journal().is_recovered() {
+            return;
+        }
         let mut state = self.state();
         let recovered = self.journal().recover(&mut state.ledger, now());
         match recovered {
             Ok(recovered) => {
+                state.unusable = false;
                 recovered
                     .warnings
                     .iter()
@@ -66,7 +70,9 @@ impl Desk {
                 }
             }
             Err(error) => {
-                log::error!("commands that change something are refused: {error}");
+                if !state.unusable {
+                    log::error!("commands that change something are refused: {error}");
+                }
                 state.unusable = true;
             }
         }
@@ -94,8 +100,7 @@ impl Desk {
             }
             None => {}
         }
-        if state.queue.len() >= QUEUE && !matches!(command.task, Task::Cancel(_)) {
-            let reason = format!("{QUEUE} commands are waiting already");
+        if let Some(reason) = self.put_off(&state, &command) {
             let letter = Letter::busy(&command.id, &reason, PAUSE.as_secs());
             self.post(&mut state, letter);
             return Err(Busy);
@@ -115,6 +120,16 @@ impl Desk {
             self.staff(&mut state);
         }
         Ok(true)
+    }
+
+    /// Why a command has to wait outside, if so.
+    fn put_off(&self, state: &State, command: &Command) -> Option<String> {
+        // It may be the very command that the other agent runs.
+        if !command.idempotent && self.journal().is_in_use() {
+            return Some("an earlier agent is yet to end".to_owned());
+        }
+        let is_full = state.queue.len() >= QUEUE && !matches!(command.task, Task::Cancel(_));
+        is_full.then(|| format!("{QUEUE} commands are waiting already"))
     }
 
     /// Answers what must not be run; true when it was not known.

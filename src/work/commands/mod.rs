@@ -114,6 +114,8 @@ impl Commands {
         let client = &self.desk.tools.session.client;
         match client.commands(&id, self.after, wait) {
             Ok(commands) => {
+                // An earlier agent may have had its hands on it until now.
+                self.desk.recover();
                 self.backoff.succeeded(Instant::now());
                 self.told = None;
                 let news = commands.iter().filter(|wire| self.take(wire)).count();

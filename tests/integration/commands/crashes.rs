@@ -164,3 +164,26 @@ pub(crate) fn kill_often(rounds: u32) {
 fn kills_at_random_moments_lose_nothing_and_run_nothing_twice() {
     kill_often(12);
 }
+
+#[test]
+fn an_agent_waits_with_changes_until_the_one_before_it_has_ended() {
+    let rig = Rig::new();
+    let first = rig.agent();
+    rig.id();
+    let gate = rig.touch_slowly("slow");
+    eventually("it runs", || (rig.runs("slow") == 1).then_some(()));
+    let second = rig.agent();
+    second.wait_log("another agent uses it");
+    rig.touch("next");
+    // One of the two has it; whichever, it is not the second before the first has ended.
+    eventually("it is in hand or put off", || {
+        (rig.seen("next")["handed_out"].as_u64() >= Some(1)).then_some(())
+    });
+    gate.open();
+    assert_eq!(rig.result("slow")["success"], true);
+    kill(first);
+    assert_eq!(rig.result("next")["success"], true);
+    assert_eq!((rig.runs("slow"), rig.runs("next")), (1, 1));
+    rig.touch("last");
+    assert_eq!(rig.result("last")["success"], true);
+}
