@@ -19,7 +19,7 @@ const QUEUE: usize = 32;
 /// Results that wait for the link hold so much output; more of it is left out.
 const OUTBOX: usize = 4 * 1024 * 1024;
 /// How long a control plane keeps a command back that found the queue full.
-pub(super) const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// Virtual; a thread costs the pages it touches.
 const STACK: usize = 512 * 1024;
 

@@ -37,6 +37,8 @@ const BACKOFF: Policy = Policy {
 };
 /// How long the control plane may keep a poll waiting; a call takes 30 s at most.
 const POLL: Duration = Duration::from_secs(25);
+/// Between looks whether the link is up.
+const LOOK: Duration = Duration::from_millis(250);
 /// Between polls of a control plane that answers at once, with nothing or nothing new.
 const SOON: Duration = Duration::from_secs(1);
 /// How long to ask only for what comes after what is known. What was overlooked, on
@@ -58,6 +60,16 @@ pub struct Tools {
     pub audit: Audit,
     /// Whether the folder for state goes with the pod or the machine.
     pub is_fleeting: bool,
+}
+
+/// What became of the commands of one answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Nothing,
+    /// All that were new.
+    Some,
+    /// There was no room.
+    NotAll,
 }
 
 /// The loop's own state.
@@ -103,7 +115,7 @@ impl Commands {
     /// is silent: the heartbeat alone knocks.
     fn step(&mut self, stop: &Stop) -> Duration {
         let Some(id) = self.desk.agent_id() else {
-            return SOON;
+            return LOOK;
         };
         let asked = Instant::now();
         if asked >= self.ask_all {
@@ -118,12 +130,10 @@ impl Commands {
                 self.desk.recover();
                 self.backoff.succeeded(Instant::now());
                 self.told = None;
-                let news = commands.iter().filter(|wire| self.take(wire)).count();
-                let quick = asked.elapsed() < SOON;
-                if news == 0 && quick {
-                    SOON
-                } else {
-                    Duration::ZERO
+                match self.take_all(&commands) {
+                    Taken::Some => Duration::ZERO,
+                    Taken::Nothing if asked.elapsed() >= SOON => Duration::ZERO,
+                    Taken::Nothing | Taken::NotAll => SOON,
                 }
             }
             // A call that the shutdown cut short says nothing.
@@ -132,35 +142,55 @@ impl Commands {
         }
     }
 
-    /// True when it was new.
-    fn take(&mut self, wire: &serde_json::Value) -> bool {
-        let command = Command::parse(wire);
-        let position = match &command {
-            Ok(command) => command.position,
-            Err(invalid) => invalid.position,
-        };
-        self.after = self.after.max(position);
-        let forged = self.forged(wire);
-        match command {
-            Ok(command) if forged.is_some() => {
-                let reason = forged.unwrap_or_default();
-                self.desk.refuse(&command.id, How::Refused, &reason)
+    /// Takes commands in order as far as there is room; the others come again. A cancel is
+    /// always taken: it may make room.
+    fn take_all(&mut self, commands: &[serde_json::Value]) -> Taken {
+        let mut taken = Taken::Nothing;
+        for wire in commands {
+            if taken == Taken::NotAll && wire["type"] != "cancel" {
+                continue;
             }
-            Ok(command) => match self.desk.receive(command) {
-                Ok(is_new) => is_new,
+            let (position, outcome) = self.take(wire);
+            match outcome {
                 Err(desk::Busy) => {
-                    self.ask_all = self.ask_all.min(Instant::now() + desk::PAUSE);
-                    true
+                    // The control plane keeps it back for a while; later ones may overtake it.
+                    taken = Taken::NotAll;
+                    self.ask_all = self.ask_all.min(Instant::now() + 3 * desk::PAUSE);
                 }
-            },
+                Ok(_) if taken == Taken::NotAll => {}
+                Ok(is_new) => {
+                    self.after = self.after.max(position);
+                    if is_new {
+                        taken = Taken::Some;
+                    }
+                }
+            }
+        }
+        taken
+    }
+
+    /// Its position, and whether it was new.
+    fn take(&self, wire: &serde_json::Value) -> (u64, Result<bool, desk::Busy>) {
+        let forged = self.forged(wire);
+        match Command::parse(wire) {
+            Ok(command) => {
+                let position = command.position;
+                let outcome = match forged {
+                    Some(reason) => Ok(self.desk.refuse(&command.id, How::Refused, &reason)),
+                    None => self.desk.receive(command),
+                };
+                (position, outcome)
+            }
             Err(Invalid {
                 id: Some(id),
+                position,
                 reason,
-                ..
-            }) => self.desk.refuse(&id, How::Invalid, &reason),
-            Err(Invalid { reason, .. }) => {
+            }) => (position, Ok(self.desk.refuse(&id, How::Invalid, &reason))),
+            Err(Invalid {
+                position, reason, ..
+            }) => {
                 log::warn!("a command that cannot be answered: {reason}");
-                false
+                (position, Ok(false))
             }
         }
     }

@@ -132,11 +132,15 @@ pub(crate) fn kill_often(rounds: u32) {
     rig.id();
     let mut ids = BTreeSet::new();
     for round in 0..rounds {
+        // Only an agent that is connected has something to lose.
+        let first = rig.touch(&format!("pod-{round}-first"));
+        rig.result(&first);
+        ids.insert(first);
         for number in 0..3 {
             ids.insert(rig.touch(&format!("pod-{round}-{number}")));
         }
         // Nothing comes so often: this only takes its time.
-        let moment = Duration::from_millis(fastrand::u64(0..250));
+        let moment = Duration::from_millis(fastrand::u64(0..60));
         assert!(!rig.plane.wait_any("register", u64::MAX, moment));
         kill(agent);
         agent = rig.agent();
