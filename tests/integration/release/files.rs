@@ -79,6 +79,16 @@ fn expected() -> Vec<String> {
 }
 
 #[test]
+fn the_page_names_every_file() {
+    let page = fs::read_to_string(format!("{ROOT}/docs/releasing.md")).unwrap();
+    for name in expected() {
+        let suffix = name.trim_start_matches(&format!("pipeops-agent-{VERSION}"));
+        let is_script = suffix.ends_with(".sh");
+        assert!(is_script || page.contains(&format!("{suffix}`")), "{name}");
+    }
+}
+
+#[test]
 fn archives_and_image_hold_the_binaries() {
     let repository = Repository::copy();
     let release = repository.snapshot("dist");
