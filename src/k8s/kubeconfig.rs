@@ -127,8 +127,8 @@ impl Config {
 
     fn find<'a>(&self, entries: &'a Entries, kind: &str, name: &str) -> Result<Fields<'a>, String> {
         let (file, value) = entries.get(name).ok_or_else(|| {
-            let (files, known) = (&self.files, known(entries));
-            format!("{files} has no {kind} {name:?}; it has {known}")
+            let (files, known, none) = (&self.files, known(entries), no_entry(kind, name));
+            format!("{files} {none}; it has {known}")
         })?;
         let about = format!("{kind} {name:?}");
         match value {
@@ -150,6 +150,11 @@ fn read(path: &Path) -> io::Result<Zeroizing<String>> {
 fn is_kubeconfig(map: &Map<String, Value>) -> bool {
     let says = |key: &str, wanted: &str| map.get(key).is_none_or(|value| value == wanted);
     says("apiVersion", "v1") && says("kind", "Config")
+}
+
+/// What is said of a name that stands for nothing.
+pub(super) fn no_entry(kind: &str, name: &str) -> String {
+    format!("has no {kind} {name:?}")
 }
 
 fn known(entries: &Entries) -> String {

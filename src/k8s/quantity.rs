@@ -6,16 +6,21 @@
 /// Thousandths: `250m` is 250, `2` is 2000. None for what is no quantity, is
 /// negative or does not fit.
 pub fn millis(text: &str) -> Option<u64> {
-    read(text, 1_000)
+    u64::try_from(read(text, 1_000)?).ok()
 }
 
 /// Whole units, bytes for memory: `1Ki` is 1024.
 pub fn units(text: &str) -> Option<u64> {
-    read(text, 1)
+    u64::try_from(read(text, 1)?).ok()
+}
+
+/// Billionths, to compare any two.
+pub fn nanos(text: &str) -> Option<u128> {
+    read(text, 1_000_000_000)
 }
 
 /// `text` times `factor`, rounded up.
-fn read(text: &str, factor: u128) -> Option<u64> {
+fn read(text: &str, factor: u128) -> Option<u128> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
@@ -29,7 +34,7 @@ fn read(text: &str, factor: u128) -> Option<u64> {
     let places = u32::try_from(fraction.len()).ok()?;
     let dividend = digits.checked_mul(numerator)?.checked_mul(factor)?;
     let divisor = denominator.checked_mul(10u128.checked_pow(places)?)?;
-    u64::try_from(dividend.div_ceil(divisor)).ok()
+    Some(dividend.div_ceil(divisor))
 }
 
 /// A suffix as a fraction.

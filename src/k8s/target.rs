@@ -12,7 +12,7 @@ use ureq::http::Uri;
 use ureq::tls::TlsConfig;
 
 use super::credentials::{self, Identity, Login, Trust};
-use super::kubeconfig::Config;
+use super::kubeconfig::{self, Config};
 use super::names::Names;
 use super::{Options, incluster};
 use crate::chain::Chain;
@@ -265,6 +265,14 @@ pub(super) fn bracketed(host: &str) -> Cow<'_, str> {
 fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+impl TargetError {
+    /// Whether a kubeconfig was found without a context of that name.
+    pub fn lacks_context(&self, name: &str) -> bool {
+        let said = kubeconfig::no_entry("context", name);
+        self.tried.iter().any(|problem| problem.contains(&said))
+    }
 }
 
 impl fmt::Display for TargetError {

@@ -3,6 +3,8 @@
 //! The first is Go's syntax (`1h2m3.5s`), the second what kubectl shows where the server
 //! does not: a few digits with the largest units.
 
+use std::time::SystemTime;
+
 /// Seconds of a text such as `1m30s`, `500ms` or `0`.
 ///
 /// # Errors
@@ -44,6 +46,21 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         rest = &rest[letters..];
     }
     Ok(sign * total)
+}
+
+/// How long ago that time was, `<unknown>` if it is none.
+pub fn since(time: &str) -> String {
+    seconds_since(time).map_or_else(|| "<unknown>".to_owned(), age)
+}
+
+/// Seconds since that time.
+pub fn seconds_since(time: &str) -> Option<i64> {
+    let then = humantime::parse_rfc3339_weak(time).ok()?;
+    let seconds = match SystemTime::now().duration_since(then) {
+        Ok(ago) => i64::try_from(ago.as_secs()),
+        Err(ahead) => i64::try_from(ahead.duration().as_secs()).map(|seconds| -seconds),
+    };
+    seconds.ok()
 }
 
 /// How long ago: `5d3h`, `47m`, `<invalid>` for a time to come.

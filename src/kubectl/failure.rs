@@ -46,6 +46,11 @@ impl Failure {
         ))
     }
 
+    /// For what only a person at the machine may use.
+    pub fn local(what: &str) -> Self {
+        Self::new(format!("{what} is for the command line of a machine only"))
+    }
+
     /// Ends with that code and says no more.
     pub fn silent(code: i32) -> Self {
         Self {
@@ -80,6 +85,11 @@ impl Failure {
             None => self.message,
         };
         Self { message, ..self }
+    }
+
+    /// Whether the kind of an object in a file is not known.
+    pub fn is_unmapped(&self) -> bool {
+        self.message.starts_with("resource mapping not found")
     }
 
     pub fn is_not_found(&self) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! [`run`] serves the command line of this program and commands of the control plane
 //! alike. It reads and writes only through [`Io`], and finds the API server by
-//! [`Context`]. Words, tables and exit codes are kubectl's.
+//! [`Context`]. Words, tables and exit codes are kubectl's: a test runs command lines with
+//! both on a real cluster and compares every byte (`tests/integration/cluster/kubectl`).
 //!
 //! # How a verb is made
 //! - A file with `pub(super) const VERB: Verb` and a function `fn(&mut Session) ->
@@ -15,19 +16,29 @@
 //!   [`Session::out`], a failure is returned and printed by [`run`].
 //! - [`resources`] turns `pods`, `deploy/web`, `-f` and `-l` into what to ask for;
 //!   [`print`] has tables, YAML and JSON.
+//! - Its command lines go into a `.lines` file of that test.
 //! - Verbs that need a terminal, files or ports of this machine say `local: true`, and
 //!   are refused to the control plane.
 
 pub mod api;
+mod auth;
+mod config;
 pub mod discovery;
 pub mod duration;
+mod events;
+mod explain;
 mod failure;
 pub mod flags;
 mod get;
+pub mod jsonpath;
+pub mod manifest;
 mod pods;
 pub mod print;
 pub mod resources;
+mod server;
 mod session;
+pub mod sort;
+mod top;
 mod verbs;
 
 use std::io::{Read, Write};

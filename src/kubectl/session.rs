@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::Write;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,10 +129,10 @@ impl Session<'_> {
         match seconds {
             Ok(seconds) if seconds > 0.0 => Ok(Some(Duration::from_secs_f64(seconds))),
             Ok(_) => Ok(None),
-            Err(_) => Err(Failure::new(format!(
-                "Invalid timeout value {text:?}. Timeout must be a single integer in seconds, \
-                 or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)"
-            ))),
+            Err(_) => Err(Failure::new(
+                "Invalid timeout value. Timeout must be a single integer in seconds, \
+                 or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)",
+            )),
         }
     }
 
@@ -140,18 +141,13 @@ impl Session<'_> {
             return Ok(());
         }
         if self.verb.local {
-            let name = self.verb.name;
-            return Err(Failure::new(format!(
-                "{name} is for the command line of a machine only"
-            )));
+            return Err(Failure::local(self.verb.name));
         }
         match ["context", "kubeconfig"]
             .iter()
             .find(|name| self.flags.given(name))
         {
-            Some(name) => Err(Failure::new(format!(
-                "--{name} is for the command line of a machine only"
-            ))),
+            Some(name) => Err(Failure::local(&format!("--{name}"))),
             None => Ok(()),
         }
     }
@@ -166,11 +162,20 @@ impl Session<'_> {
         let mut options = options.clone();
         let given = |name| Some(self.flags.text(name)).filter(|text| !text.is_empty());
         if let Some(file) = given("kubeconfig") {
+            if !Path::new(file).exists() {
+                let problem = format!("stat {file}: no such file or directory");
+                return Err(Failure::new(problem));
+            }
             options.kubeconfig = vec![file.into()];
         }
         options.context = given("context").map(str::to_owned).or(options.context);
         let failed = |error: &dyn std::error::Error| Failure::new(Chain(error).to_string());
-        let target = k8s::target(&options).map_err(|error| failed(&error))?;
+        let target = k8s::target(&options).map_err(|error| match given("context") {
+            Some(name) if error.lacks_context(name) => Failure::whole(format!(
+                "Error in configuration: context was not found for specified context: {name}"
+            )),
+            _ => failed(&error),
+        })?;
         let namespace = target.namespace().to_owned();
         let client = Client::for_commands(Arc::new(target), self.limit()?)
             .map_err(|error| failed(&error))?;

@@ -2,15 +2,16 @@
 
 use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
-use super::get;
-use super::pods;
 use super::session::Session;
+use super::{auth, config, events, explain, get, pods, server, top};
 
 /// One verb.
 #[derive(Debug)]
 pub struct Verb {
     /// `get`, `rollout status`.
     pub name: &'static str,
+    /// Other names of the same: `top pods`.
+    pub aliases: &'static [&'static str],
     /// What follows the name: `(TYPE [NAME | -l label])`.
     pub usage: &'static str,
     /// One line on what it does.
@@ -23,12 +24,25 @@ pub struct Verb {
 
 /// All there are, by name.
 pub(super) const VERBS: &[Verb] = &[
+    server::RESOURCES,
+    server::VERSIONS,
     pods::attach::VERB,
+    auth::CAN_I,
+    auth::WHO_AM_I,
+    server::CLUSTER_INFO,
+    config::CURRENT_CONTEXT,
+    config::USE_CONTEXT,
+    config::VIEW,
     pods::cp::VERB,
+    events::VERB,
     pods::exec::VERB,
+    explain::VERB,
     get::VERB,
     pods::logs::VERB,
     pods::forward::VERB,
+    top::NODE,
+    top::POD,
+    server::VERSION,
 ];
 
 /// Flags of every verb.
@@ -43,6 +57,12 @@ pub(super) const GLOBAL: Group = &[
     switch("disable-compression", ""),
 ];
 
+/// Objects in files.
+pub(super) const FILES: Group = &[
+    flag("filename", "f", Kind::List, ""),
+    switch("recursive", "R"),
+];
+
 pub(super) const SELECTOR: Group = &[text("selector", "l")];
 pub(super) const FIELDS: Group = &[text("field-selector", "")];
 pub(super) const ALL_NAMESPACES: Group = &[switch("all-namespaces", "A")];
@@ -50,7 +70,7 @@ pub(super) const OUTPUT: Group = &[
     text("output", "o"),
     text("template", ""),
     switch("show-managed-fields", ""),
-    switch("allow-missing-template-keys", ""),
+    flag("allow-missing-template-keys", "", Kind::Switch, "true"),
 ];
 
 /// The names of all verbs, for people.
@@ -59,7 +79,8 @@ pub fn supported() -> Vec<&'static str> {
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Verb> {
-    VERBS.iter().find(|verb| verb.name == name)
+    let is_called = |verb: &&Verb| verb.name == name || verb.aliases.contains(&name);
+    VERBS.iter().find(is_called)
 }
 
 /// `kubectl help`.

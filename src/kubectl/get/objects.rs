@@ -1,114 +1,56 @@
-//! Objects as JSON, YAML or names.
+//! Objects as JSON, YAML, names, templates or columns.
 
-use std::io::Write;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kubectl::failure::Failure;
-use crate::kubectl::print::{json as as_json, name_of, without_managed_fields};
+use crate::kubectl::print::format::Writer;
+use crate::kubectl::print::{Format, without_managed_fields};
 use crate::kubectl::resources::{self, Selected};
 use crate::kubectl::session::Session;
-use crate::yaml;
+use crate::kubectl::sort::Field;
 
 pub(super) fn show(
     session: &mut Session<'_>,
     selected: &Selected,
-    format: &str,
+    format: Format,
 ) -> Result<(), Failure> {
-    let chunk = session.flags.number("chunk-size");
-    let keep_managed = session.flags.on("show-managed-fields");
-    let api = session.api()?;
-    let mut shown = Shown {
-        out: session.io.stdout,
-        format,
-        is_single: selected.is_single,
-        count: 0,
+    let field = match session.flags.text("sort-by") {
+        "" => None,
+        path => Some(Field::parse(path)?),
     };
+    let chunk = session.flags.number("chunk-size");
+    let prune = format.prunes(session);
+    let api = session.api()?;
+    let is_list = !selected.is_single;
+    let mut writer = Writer::new(session.io.stdout, format, is_list);
+    let mut kept = Vec::new();
     let failures = resources::visit(&api, selected, chunk, &mut |_, mut object| {
-        if !keep_managed {
+        if prune {
             without_managed_fields(&mut object);
         }
-        shown.object(&object)
+        match field.as_ref().filter(|_| is_list) {
+            Some(field) => kept.push((field.of(&object)?, object)),
+            None => writer.object(object)?,
+        }
+        Ok(())
     });
-    let is_empty = shown.count == 0;
+    if let Some(field) = field.filter(|_| !kept.is_empty()) {
+        sorted(&field, kept, &mut writer)?;
+    }
+    let ignored = session.flags.on("ignore-not-found");
+    let is_wanted = writer.count > 0 || (is_list && !ignored);
+    let ended = if is_wanted { writer.end() } else { Ok(()) };
     let failures = super::tolerated(session, failures);
-    if selected.is_single && is_empty {
-        return Failure::all(failures);
-    }
-    if is_empty && session.flags.on("ignore-not-found") {
-        return Failure::all(failures);
-    }
-    Shown {
-        out: session.io.stdout,
-        format,
-        is_single: selected.is_single,
-        count: usize::from(!is_empty),
-    }
-    .end()?;
-    Failure::all(failures)
+    ended.and(Failure::all(failures))
 }
 
-/// Writes objects as they come, so that a long list is never held as a whole.
-struct Shown<'a> {
-    out: &'a mut dyn Write,
-    format: &'a str,
-    is_single: bool,
-    count: usize,
-}
-
-impl Shown<'_> {
-    fn object(&mut self, object: &Value) -> Result<(), Failure> {
-        self.count += 1;
-        let text = match (self.format, self.is_single) {
-            ("name", _) => name_of(object),
-            ("yaml", true) => yaml::to_string(object).trim_end_matches('\n').to_owned(),
-            (_, true) => as_json::pretty(object, 0),
-            ("yaml", false) => self.in_yaml_list(object),
-            (_, false) => self.in_json_list(object),
-        };
-        let end = if self.is_single || self.format != "json" {
-            "\n"
-        } else {
-            ""
-        };
-        Ok(write!(self.out, "{text}{end}")?)
-    }
-
-    fn in_json_list(&self, object: &Value) -> String {
-        let start = match self.count {
-            1 => "{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n",
-            _ => ",\n",
-        };
-        format!("{start}        {}", as_json::pretty(object, 2))
-    }
-
-    fn in_yaml_list(&self, object: &Value) -> String {
-        let start = if self.count == 1 {
-            "apiVersion: v1\nitems:\n"
-        } else {
-            ""
-        };
-        let item = yaml::to_string(&json!([object]));
-        format!("{start}{}", item.trim_end_matches('\n'))
-    }
-
-    /// What follows the last object of a list.
-    fn end(&mut self) -> Result<(), Failure> {
-        let text = match (self.format, self.is_single, self.count) {
-            ("json", false, 0) => {
-                "{\n    \"apiVersion\": \"v1\",\n    \"items\": [],\n    \"kind\": \"List\",\n    \
-                 \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n"
-            }
-            ("json", false, _) => {
-                "\n    ],\n    \"kind\": \"List\",\n    \
-                 \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n"
-            }
-            ("yaml", false, 0) => {
-                "apiVersion: v1\nitems: []\nkind: List\nmetadata:\n  resourceVersion: \"\"\n"
-            }
-            ("yaml", false, _) => "kind: List\nmetadata:\n  resourceVersion: \"\"\n",
-            _ => "",
-        };
-        Ok(self.out.write_all(text.as_bytes())?)
-    }
+fn sorted(
+    field: &Field,
+    kept: Vec<(Option<Value>, Value)>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    field
+        .sort(kept)?
+        .into_iter()
+        .try_for_each(|object| writer.object(object))
 }

@@ -11,6 +11,7 @@ use crate::kubectl::verbs::Verb;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "attach",
+    aliases: &[],
     usage: "(POD | TYPE/NAME) -c CONTAINER",
     about: "Attach to a running container",
     flags: &[CONTAINER, RUNNING, STREAMS],

@@ -11,6 +11,7 @@ use crate::kubectl::verbs::Verb;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "exec",
+    aliases: &[],
     usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
     about: "Execute a command in a container",
     flags: &[CONTAINER, RUNNING, STREAMS],

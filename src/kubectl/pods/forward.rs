@@ -21,6 +21,7 @@ use crate::kubectl::verbs::Verb;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "port-forward",
+    aliases: &[],
     usage: "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
     about: "Forward one or more local ports to a pod",
     flags: &[RUNNING, FLAGS],

@@ -18,6 +18,7 @@ use crate::stop::{self, Stop, StopSource};
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "logs",
+    aliases: &[],
     usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
     about: "Print the logs for a container in a pod",
     flags: &[SELECTOR, CONTAINER, FLAGS],

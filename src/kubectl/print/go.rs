@@ -25,6 +25,39 @@ pub fn sprint(value: &Value) -> String {
     }
 }
 
+/// The type of a value, as `%T` shows it.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
+/// A value as Go's source would have it (`%#v`).
+pub fn syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::String(text) => format!("{text:?}"),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(key, value)| format!("{key:?}:{}", syntax(value)));
+            let pairs: Vec<_> = pairs.collect();
+            format!("map[string]interface {{}}{{{}}}", pairs.join(", "))
+        }
+        _ => sprint(value),
+    }
+}
+
 /// As JSON has a number: whole numbers plain, fractions in the shortest form.
 pub fn number(number: &Number) -> String {
     // One digit less in the exponent than elsewhere.

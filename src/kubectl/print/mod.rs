@@ -1,10 +1,15 @@
 //! How things are shown: tables, JSON, YAML, names.
 
+mod columns;
+pub mod format;
 pub mod go;
 pub mod json;
 pub mod tabs;
 
 use serde_json::Value;
+
+pub use columns::Columns;
+pub use format::Format;
 
 /// `pod/web`, `deployment.apps/web`
 pub fn name_of(object: &Value) -> String {
@@ -30,4 +35,9 @@ pub fn without_managed_fields(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
+}
+
+/// Text that a terminal takes for text only.
+pub fn escape_terminal(text: &str) -> String {
+    text.replace('\u{1b}', "^[").replace('\r', "\\r")
 }

@@ -6,6 +6,7 @@
 mod changes;
 mod chart;
 mod faults;
+mod kubectl;
 mod levels;
 mod lists;
 mod manifests;

@@ -21,6 +21,7 @@ use crate::kubectl::verbs::Verb;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "cp",
+    aliases: &[],
     usage: "<file-spec-src> <file-spec-dest>",
     about: "Copy files and directories to and from containers",
     flags: &[CONTAINER, FLAGS],

@@ -1,15 +1,12 @@
-//! Which objects a command line means: `pods`, `pod a b`, `deploy/web svc/web`, `all`,
-//! with selectors and namespaces.
+//! What words mean: `pods`, `pod a b`, `deploy/web svc/web`, `all`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::api::{Api, query};
-use super::discovery::{Discovery, Resource};
-use super::failure::Failure;
-use super::session::Session;
-use crate::k8s::{Call, JSON};
+use super::{Ask, Rules, Selected};
+use crate::kubectl::discovery::{Discovery, Resource};
+use crate::kubectl::failure::Failure;
 
 const NO_RESOURCE: &str = "You must provide one or more resources by argument or filename.
 Example resource specifications include:
@@ -18,108 +15,19 @@ Example resource specifications include:
    '<resource> <name>'
    '<resource>'";
 
-/// How a verb reads its words.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    /// A type alone means all of it.
-    pub type_is_all: bool,
-    /// Only one type may be given.
-    pub single_type: bool,
-    /// All objects of the types, as `--all` has it.
-    pub all: bool,
-}
-
-/// What is to be asked for, in order.
-#[derive(Clone, Debug, Default)]
-pub struct Selected {
-    pub asks: Vec<Ask>,
-    /// One object was named, so that it is not shown in a list.
-    pub is_single: bool,
-    pub labels: String,
-    pub fields: String,
-}
-
-/// One object, or a list.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub resource: Resource,
-    /// Empty where there is none, and for the list of all.
-    pub namespace: String,
-    /// Empty for a list.
-    pub name: String,
-}
-
-impl Ask {
-    pub fn path(&self) -> String {
-        self.resource.path(&self.namespace, &self.name)
-    }
-}
-
-impl Selected {
-    /// The path of a list, with the selectors.
-    pub fn list_path(&self, ask: &Ask, more: &[(&str, &str)]) -> String {
-        let own = [
-            ("fieldSelector", self.fields.as_str()),
-            ("labelSelector", &self.labels),
-        ];
-        query(&query(&ask.path(), &own), more)
-    }
-
-    /// Says which list failed, as kubectl does.
-    pub fn about(&self, ask: &Ask, failure: Failure) -> Failure {
-        if !ask.name.is_empty() {
-            return failure;
-        }
-        let resource = &ask.resource;
-        let subject = format!(
-            "{}/{}, Resource={}",
-            resource.group, resource.version, resource.name
-        );
-        if self.labels.is_empty() && self.fields.is_empty() {
-            failure.about(&format!("Unable to list {subject:?}"))
-        } else {
-            failure.about(&format!(
-                "Unable to find {subject:?} that match label selector {:?}, field selector {:?}",
-                self.labels, self.fields
-            ))
-        }
-    }
-}
-
-impl Session<'_> {
-    /// What the words and flags mean.
-    ///
-    /// # Errors
-    /// They contradict each other, or there is no such kind.
-    pub fn select(&self, rules: Rules) -> Result<Selected, Failure> {
-        let api = self.api()?;
-        let all_namespaces = self.flags.on("all-namespaces");
-        let words = Words {
-            discovery: api.discovery()?,
-            namespace: if all_namespaces { "" } else { &api.namespace },
-            all_namespaces,
-            labels: self.flags.text("selector").trim(),
-            fields: self.flags.text("field-selector").trim(),
-            subresource: !self.flags.text("subresource").is_empty(),
-            rules,
-        };
-        words.select(&self.words)
-    }
-}
-
 /// Everything that decides what words mean.
-struct Words<'a> {
-    discovery: &'a Discovery,
-    namespace: &'a str,
-    all_namespaces: bool,
-    labels: &'a str,
-    fields: &'a str,
-    subresource: bool,
-    rules: Rules,
+pub(super) struct Words<'a> {
+    pub(super) discovery: &'a Discovery,
+    pub(super) namespace: &'a str,
+    pub(super) all_namespaces: bool,
+    pub(super) labels: &'a str,
+    pub(super) fields: &'a str,
+    pub(super) subresource: bool,
+    pub(super) rules: Rules,
 }
 
 impl Words<'_> {
-    fn select(&self, words: &[String]) -> Result<Selected, Failure> {
+    pub(super) fn select(&self, words: &[String]) -> Result<Selected, Failure> {
         let words = every_type_with_every_name(words);
         let slashes = words.iter().filter(|word| word.contains('/')).count();
         if slashes > 0 && slashes < words.len() {
@@ -198,6 +106,9 @@ impl Words<'_> {
             namespace: self.namespace_of(&resource),
             resource,
             name: String::new(),
+            part: String::new(),
+            object: Value::Null,
+            source: String::new(),
         });
         Ok(Selected {
             asks: asks.collect(),
@@ -260,6 +171,9 @@ impl Words<'_> {
             resource: resource.clone(),
             namespace: self.namespace_of(resource),
             name: name.to_owned(),
+            part: String::new(),
+            object: Value::Null,
+            source: String::new(),
         })
     }
 
@@ -297,94 +211,5 @@ fn pair(word: &str) -> Result<(&str, &str), Failure> {
         _ => Err(Failure::new(
             "arguments in resource/name form must have a single resource and name",
         )),
-    }
-}
-
-/// Hands out each object in turn, lists page by page. Goes on after failures, which it
-/// returns; `chunk` objects are asked for at once, all if it is 0.
-pub fn visit(
-    api: &Api,
-    selected: &Selected,
-    chunk: i64,
-    each: &mut dyn FnMut(&Ask, Value) -> Result<(), Failure>,
-) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    for ask in &selected.asks {
-        let outcome = if ask.name.is_empty() {
-            pages(api, selected, ask, chunk, each)
-        } else {
-            api.get(&ask.path()).and_then(|object| each(ask, object))
-        };
-        failures.extend(outcome.err());
-    }
-    failures
-}
-
-fn pages(
-    api: &Api,
-    selected: &Selected,
-    ask: &Ask,
-    chunk: i64,
-    each: &mut dyn FnMut(&Ask, Value) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut pages = Pages::new(chunk);
-    while let Some(path) = pages.next(selected, ask) {
-        let page = api.call(&Call::get(&path, JSON));
-        let mut page = page.map_err(|failure| selected.about(ask, failure))?;
-        pages.read(&page["metadata"]);
-        let kind = page["kind"]
-            .as_str()
-            .and_then(|kind| kind.strip_suffix("List"));
-        let kind = Value::from(kind.unwrap_or(&ask.resource.kind));
-        let version = page["apiVersion"].clone();
-        let items = page.get_mut("items").map(Value::take);
-        drop(page);
-        let Some(Value::Array(items)) = items else {
-            continue;
-        };
-        for mut item in items {
-            // Items of a list do not say what they are.
-            if let Value::Object(map) = &mut item {
-                map.entry("kind").or_insert_with(|| kind.clone());
-                map.entry("apiVersion").or_insert_with(|| version.clone());
-            }
-            each(ask, item)?;
-        }
-    }
-    Ok(())
-}
-
-/// Follows the pages of a list.
-pub struct Pages {
-    chunk: i64,
-    next: Option<String>,
-}
-
-impl Pages {
-    pub fn new(chunk: i64) -> Self {
-        Self {
-            chunk,
-            next: Some(String::new()),
-        }
-    }
-
-    /// The path of the next page, if there is one.
-    pub fn next(&mut self, selected: &Selected, ask: &Ask) -> Option<String> {
-        let mark = self.next.take()?;
-        if !ask.name.is_empty() {
-            return Some(ask.path());
-        }
-        let limit = if self.chunk > 0 {
-            self.chunk.to_string()
-        } else {
-            String::new()
-        };
-        Some(selected.list_path(ask, &[("limit", &limit), ("continue", &mark)]))
-    }
-
-    /// Remembers where the next page starts.
-    pub fn read(&mut self, metadata: &Value) {
-        let mark = metadata["continue"].as_str().unwrap_or_default();
-        self.next = Some(mark.to_owned()).filter(|mark| !mark.is_empty());
     }
 }

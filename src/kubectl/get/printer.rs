@@ -1,0 +1,322 @@
+//! Turns the server's tables into lines of cells.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::kubectl::duration;
+use crate::kubectl::print::{escape_terminal, go};
+use crate::kubectl::resources::Ask;
+use crate::kubectl::session::Session;
+
+/// Stands where the kind belongs before the name of an object.
+pub(super) const KIND: char = '\u{1}';
+
+pub(super) const ACCEPT: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,\
+                                 application/json;as=Table;v=v1beta1;g=meta.k8s.io,\
+                                 application/json";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Table<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    pub(super) metadata: Value,
+    column_definitions: Vec<Column>,
+    #[serde(borrow)]
+    pub(super) rows: Vec<Row<'a>>,
+    /// Of servers that make no tables.
+    items: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Column {
+    name: String,
+    r#type: String,
+    format: String,
+    description: String,
+    priority: i32,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Row<'a> {
+    #[serde(default)]
+    cells: Vec<Value>,
+    #[serde(borrow)]
+    pub(super) object: Option<Cow<'a, RawValue>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Object {
+    metadata: Metadata,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Metadata {
+    namespace: Option<String>,
+    #[serde(default)]
+    labels: Value,
+}
+
+/// What is added to the server's columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    wide: bool,
+    no_headers: bool,
+    namespace: bool,
+    labels: Vec<String>,
+    show_labels: bool,
+    events: bool,
+}
+
+/// Makes lines of one kind; a header only where the columns change.
+#[derive(Debug)]
+pub(super) struct Printer {
+    pub(super) options: Options,
+    columns: Vec<Column>,
+    has_header: bool,
+}
+
+impl Options {
+    /// What the flags ask for.
+    pub(super) fn of(session: &Session<'_>, ask: &Ask) -> Self {
+        let flags = &session.flags;
+        let labels = flags.all("label-columns");
+        Self {
+            wide: flags.text("output") == "wide",
+            no_headers: flags.on("no-headers"),
+            namespace: flags.on("all-namespaces") && ask.resource.is_namespaced,
+            labels: labels.into_iter().map(str::to_owned).collect(),
+            show_labels: flags.on("show-labels"),
+            events: flags.on("output-watch-events"),
+        }
+    }
+}
+
+impl<'a> Table<'a> {
+    /// Of a server that makes tables, or of one that answers with objects all the same.
+    pub(super) fn read(text: &'a [u8]) -> serde_json::Result<Self> {
+        let mut table: Self = serde_json::from_slice(text)?;
+        if table.kind == "Table" {
+            return Ok(table);
+        }
+        table.column_definitions = vec![Column::of_any("Name", "name"), Column::of_any("Age", "")];
+        let items = std::mem::take(&mut table.items);
+        table.rows = if table.kind.ends_with("List") {
+            items.iter().map(Row::of_any).collect()
+        } else {
+            vec![Row::of_any(&serde_json::from_slice(text)?)]
+        };
+        Ok(table)
+    }
+}
+
+impl Printer {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            columns: Vec::new(),
+            has_header: false,
+        }
+    }
+
+    /// Takes in the columns of a table; the header if one is due.
+    pub(super) fn begin(&mut self, table: &mut Table<'_>, event: bool, text: &mut String) {
+        let columns = std::mem::take(&mut table.column_definitions);
+        // Watches do not repeat the columns.
+        if !columns.is_empty() && columns != self.columns {
+            self.columns = columns;
+            self.has_header = false;
+        }
+        if table.rows.is_empty() || std::mem::replace(&mut self.has_header, true) {
+            return;
+        }
+        if !self.options.no_headers {
+            self.header(event, text);
+        }
+    }
+
+    fn header(&self, event: bool, text: &mut String) {
+        let mut names = Vec::new();
+        if event {
+            names.push("EVENT".to_owned());
+        }
+        if self.options.namespace {
+            names.push("NAMESPACE".to_owned());
+        }
+        let shown = self.columns.iter().filter(|column| self.shows(column));
+        names.extend(shown.map(|column| column.name.to_uppercase()));
+        let last = |label: &String| label.rsplit('/').next().unwrap_or_default().to_uppercase();
+        names.extend(self.options.labels.iter().map(last));
+        if self.options.show_labels {
+            names.push("LABELS".to_owned());
+        }
+        text.push_str(&names.join("\t"));
+        text.push('\n');
+    }
+
+    fn shows(&self, column: &Column) -> bool {
+        self.options.wide || column.priority == 0
+    }
+
+    /// The cells of a row, with tabs between; `event` is empty outside of a watch.
+    pub(super) fn row(&self, row: &Row<'_>, event: &str) -> String {
+        let metadata = self.metadata(row);
+        let mut line = String::new();
+        if self.options.events && !event.is_empty() {
+            line.push_str(&format!("{event:<8}\t"));
+        }
+        if self.options.namespace {
+            line.push_str(metadata.namespace.as_deref().unwrap_or_default());
+            line.push('\t');
+        }
+        let name = self.columns.iter().position(Column::is_name);
+        for (index, (cell, column)) in row.cells.iter().zip(&self.columns).enumerate() {
+            if !self.shows(column) {
+                continue;
+            }
+            if name == Some(index) {
+                line.push(KIND);
+            }
+            push_cell(cell, &mut line);
+            line.push('\t');
+        }
+        for label in &self.options.labels {
+            line.push_str(metadata.labels[label.as_str()].as_str().unwrap_or_default());
+            line.push('\t');
+        }
+        if self.options.show_labels {
+            line.push_str(&labels(&metadata.labels));
+            line.push('\t');
+        }
+        line.pop();
+        line.push('\n');
+        line
+    }
+
+    /// Read only where it is shown: it is most of what comes.
+    fn metadata(&self, row: &Row<'_>) -> Metadata {
+        let options = &self.options;
+        let is_shown = options.namespace || options.show_labels || !options.labels.is_empty();
+        row.object
+            .as_ref()
+            .filter(|_| is_shown)
+            .and_then(|object| serde_json::from_str::<Object>(object.get()).ok())
+            .unwrap_or_default()
+            .metadata
+    }
+}
+
+impl Column {
+    fn is_name(&self) -> bool {
+        self.format == "name" && self.r#type == "string"
+    }
+
+    fn of_any(name: &str, format: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            r#type: "string".to_owned(),
+            format: format.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Name and age, which every object has.
+    fn of_any(object: &Value) -> Self {
+        let metadata = &object["metadata"];
+        let age = duration::since(metadata["creationTimestamp"].as_str().unwrap_or_default());
+        let object = serde_json::value::to_raw_value(object).ok();
+        Self {
+            cells: vec![metadata["name"].clone(), age.into()],
+            object: object.map(Cow::Owned),
+        }
+    }
+}
+
+/// The first line of a cell, harmless to a terminal.
+fn push_cell(cell: &Value, line: &mut String) {
+    let text = match cell {
+        Value::Null => return,
+        Value::String(text) => Cow::Borrowed(text.as_str()),
+        other => Cow::Owned(go::sprint(other)),
+    };
+    let end = text
+        .find(['\n', '\r', '\u{c}'])
+        .filter(|_| cell.is_string());
+    line.push_str(&escape_terminal(&text[..end.unwrap_or(text.len())]));
+    if end.is_some() {
+        line.push_str("...");
+    }
+}
+
+/// `a=b,c=d`
+fn labels(labels: &Value) -> String {
+    let pairs = labels.as_object().into_iter().flatten();
+    let pairs: Vec<_> = pairs
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    if pairs.is_empty() {
+        "<none>".to_owned()
+    } else {
+        pairs.join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(options: Options, table: &str) -> String {
+        let mut printer = Printer::new(options);
+        let mut table = Table::read(table.as_bytes()).unwrap();
+        let mut text = String::new();
+        printer.begin(&mut table, false, &mut text);
+        for row in &table.rows {
+            text += &printer.row(row, "");
+        }
+        text.replace(KIND, "pod/").replace('\t', "|")
+    }
+
+    const TABLE: &str = r#"{"kind": "Table",
+        "columnDefinitions": [{"name": "Name", "type": "string", "format": "name"},
+            {"name": "Age", "type": "string"}, {"name": "More", "type": "string", "priority": 1}],
+        "rows": [{"cells": ["a", "5m\nlong", 7],
+            "object": {"metadata": {"namespace": "x", "labels": {"a/b": "c"}}}}]}"#;
+
+    #[test]
+    fn tables_of_the_server_are_shown_as_they_are() {
+        assert_eq!(
+            printed(Options::default(), TABLE),
+            "NAME|AGE\npod/a|5m...\n"
+        );
+        let options = Options {
+            wide: true,
+            namespace: true,
+            labels: vec!["a/b".to_owned()],
+            show_labels: true,
+            ..Options::default()
+        };
+        let expected = "NAMESPACE|NAME|AGE|MORE|B|LABELS\nx|pod/a|5m...|7|c|a/b=c\n";
+        assert_eq!(printed(options, TABLE), expected);
+    }
+
+    #[test]
+    fn objects_without_a_table_have_name_and_age() {
+        let list = r#"{"kind": "PodList", "items": [{"metadata": {"name": "a"}}]}"#;
+        let expected = "NAME|AGE\npod/a|<unknown>\n";
+        assert_eq!(printed(Options::default(), list), expected);
+        let one = r#"{"kind": "Pod", "metadata": {"name": "a"}}"#;
+        assert_eq!(printed(Options::default(), one), expected);
+    }
+
+    #[test]
+    fn without_rows_there_is_no_header() {
+        let empty = r#"{"kind": "Table", "columnDefinitions": [{"name": "Name"}], "rows": []}"#;
+        assert_eq!(printed(Options::default(), empty), "");
+    }
+}

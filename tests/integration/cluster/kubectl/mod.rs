@@ -1,0 +1,241 @@
+//! Command lines run by kubectl and by this program against the same cluster: standard
+//! output, standard error and exit code are equal byte for byte.
+//!
+//! The lines are in files, one a line. `{ns}` is a namespace full of objects, `{files}` a
+//! folder of manifests. Lines that differ are in `differences.txt`, each with a reason.
+//! `PIPEOPS_KUBECTL_LINES` names a part of the lines to run, for whoever works on them.
+
+mod words;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::rig::{self, Cluster, Namespace};
+use crate::support::{eventually, program};
+use words::split;
+
+/// What changes by itself between two runs (ages, restarts) is equal after some tries.
+const TRIES: usize = 6;
+
+const UNKNOWN: &str = "apiVersion: example.com/v1\nkind: Nope\nmetadata: {name: x}\n";
+const ONE: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: texts, namespace: \"@NAME@\"}\n";
+const MISSING: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: missing}\n";
+
+/// The command lines, by subject.
+const LINES: [&str; 2] = [include_str!("get.lines"), include_str!("server.lines")];
+
+#[test]
+fn every_line_prints_what_kubectl_prints() {
+    let Some(cluster) = rig::cluster() else {
+        return;
+    };
+    let stage = Stage::new(&cluster);
+    stage.compare(&LINES.concat());
+}
+
+/// Objects of every kind, and both programs.
+struct Stage<'c> {
+    cluster: &'c Cluster,
+    namespace: Namespace<'c>,
+    /// Manifests, and a home for what kubectl keeps.
+    folder: TempDir,
+}
+
+/// What one run left.
+#[derive(PartialEq, Eq)]
+struct Outcome {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+impl<'c> Stage<'c> {
+    fn new(cluster: &'c Cluster) -> Self {
+        let namespace = cluster.namespace("kubectl");
+        let stage = Self {
+            cluster,
+            namespace,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        stage.fill();
+        stage.files();
+        stage
+    }
+
+    fn fill(&self) {
+        let space = &self.namespace;
+        space.apply(include_str!("kinds.yaml"));
+        for kind in ["gadgets", "regions"] {
+            let crd = format!("crd/{kind}.{}.example.com", space.name);
+            space.kubectl(&["wait", "--for=condition=Established", &crd]);
+        }
+        space.apply(include_str!("../zoo.yaml"));
+        space.apply(include_str!("objects.yaml"));
+        eventually("objects of our own kinds", || {
+            let manifest = include_str!("customs.yaml").replace("@NAME@", &space.name);
+            let output = self
+                .cluster
+                .fed(&["-n", &space.name, "apply", "-f", "-"], &manifest);
+            output.status.success().then_some(())
+        });
+        let phases = [
+            ("running", "Running"),
+            ("failed", "Failed"),
+            ("half-done", "Running"),
+        ];
+        for (pod, phase) in phases {
+            let wanted = format!("--for=jsonpath={{.status.phase}}={phase}");
+            space.kubectl(&["wait", &format!("pod/{pod}"), &wanted, "--timeout=120s"]);
+        }
+        space.kubectl(&[
+            "wait",
+            "--for=condition=Complete",
+            "job/job",
+            "--timeout=120s",
+        ]);
+    }
+
+    fn files(&self) {
+        fs::create_dir(self.folder.path().join("manifests")).unwrap();
+        for (name, text) in [
+            ("manifests/objects.yaml", include_str!("objects.yaml")),
+            ("manifests/one.yaml", ONE),
+            ("missing.yaml", MISSING),
+            ("unknown.yaml", UNKNOWN),
+        ] {
+            let text = text.replace("@NAME@", &self.namespace.name);
+            fs::write(self.folder.path().join(name), text).unwrap();
+        }
+        let own = self
+            .cluster
+            .kubectl(&["config", "view", "--raw", "-o", "json"]);
+        let mut config: Value = serde_json::from_str(&own).unwrap();
+        config["contexts"][0]["context"]["namespace"] = self.namespace.name.clone().into();
+        fs::write(self.folder.path().join("kubeconfig"), config.to_string()).unwrap();
+        let link = self.folder.path().join("kubectl");
+        std::os::unix::fs::symlink(program(), link).unwrap();
+    }
+
+    /// Runs every line, and fails with all that differ.
+    fn compare(&self, lines: &str) {
+        let reasons = differences();
+        let mut wrong = Vec::new();
+        let lines = lines
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        for line in lines {
+            match (self.difference(line), reasons.get(line)) {
+                (Some(difference), None) => wrong.push(difference),
+                (None, Some(reason)) => {
+                    wrong.push(format!("{line}: no longer differs ({reason})"));
+                }
+                _ => {}
+            }
+        }
+        assert!(
+            wrong.is_empty(),
+            "{} differ\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
+    }
+
+    /// How the two differ each time.
+    fn difference(&self, line: &str) -> Option<String> {
+        let arguments = self.arguments(line);
+        let kubectl = self.cluster.command(&[]);
+        let kubectl = Path::new(kubectl.get_program()).to_owned();
+        let ours = self.folder.path().join("kubectl");
+        let mut theirs = self.run(&kubectl, &arguments);
+        let mut last = None;
+        for _ in 0..TRIES {
+            let found = self.run(&ours, &arguments);
+            let again = self.run(&kubectl, &arguments);
+            if found == theirs || found == again {
+                return None;
+            }
+            last = Some(told(line, &again, &found));
+            theirs = again;
+        }
+        last
+    }
+
+    fn arguments(&self, line: &str) -> Vec<String> {
+        let files = self.folder.path().to_str().unwrap();
+        let line = line
+            .replace("{ns}", &self.namespace.name)
+            .replace("{files}", files);
+        split(&line)
+    }
+
+    fn run(&self, program: &Path, arguments: &[String]) -> Outcome {
+        let kubeconfig = self.folder.path().join("kubeconfig");
+        let output = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .env("KUBECONFIG", kubeconfig)
+            .env("HOME", self.folder.path())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Outcome {
+            out: text(output.stdout),
+            err: text(output.stderr),
+            code: output.status.code(),
+        }
+    }
+}
+
+/// The kinds go with the namespace.
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        for kind in ["gadgets", "regions"] {
+            let name = format!("{kind}.{}.example.com", self.namespace.name);
+            let _ = self
+                .namespace
+                .try_kubectl(&["delete", "crd", &name, "--wait=false"]);
+        }
+    }
+}
+
+/// Lines that are allowed to differ, with the reason.
+fn differences() -> BTreeMap<String, String> {
+    let lines = include_str!("differences.txt").lines();
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (line, reason) = line.split_once(" ## ").expect("LINE ## REASON");
+            (line.trim().to_owned(), reason.to_owned())
+        })
+        .collect()
+}
+
+fn told(line: &str, theirs: &Outcome, ours: &Outcome) -> String {
+    let mut text = format!("{line}\n");
+    if theirs.code != ours.code {
+        text += &format!("  exit code: {:?}, not {:?}\n", ours.code, theirs.code);
+    }
+    for (name, a, b) in [
+        ("out", &theirs.out, &ours.out),
+        ("err", &theirs.err, &ours.err),
+    ] {
+        if a == b {
+            continue;
+        }
+        let (mut a, mut b) = (a.lines(), b.lines());
+        let differ = loop {
+            match (a.next(), b.next()) {
+                (x, y) if x == y && x.is_some() => {}
+                pair => break pair,
+            }
+        };
+        text += &format!("  {name}: {:?}\n  not: {:?}\n", differ.1, differ.0);
+    }
+    text
+}
