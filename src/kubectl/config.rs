@@ -4,13 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Cluster;
 use super::failure::Failure;
 use super::flags::{Kind, flag, switch, text};
-use super::print::Format;
 use super::print::format::Writer;
+use super::print::{Format, object};
 use super::server::no_words;
 use super::session::Session;
 use super::verbs::Verb;
@@ -121,7 +121,7 @@ fn minify(config: &mut Value, context: &str) -> Result<(), Failure> {
 fn keep(config: &mut Value, list: &str, name: &str) -> Result<(), ()> {
     let entries = config[list].as_array().cloned().unwrap_or_default();
     let one = entries.into_iter().find(|entry| entry["name"] == name);
-    config[list] = json!([one.ok_or(())?]);
+    config[list] = Value::Array(vec![one.ok_or(())?]);
     Ok(())
 }
 
@@ -170,7 +170,7 @@ const CURRENT: &str = "current-context:";
 
 /// Everything else stays as it was written.
 fn with_current(text: &str, name: &str) -> String {
-    let quoted = yaml::to_string(&json!({"current-context": name}));
+    let quoted = yaml::to_string(&object(vec![("current-context", name.into())]));
     let mut lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with(CURRENT))
@@ -211,9 +211,7 @@ fn merged(session: &Session<'_>) -> Result<Value, Failure> {
         let documents = yaml::parse(&text).map_err(|error| {
             Failure::new(format!("error loading config file \"{shown}\": {error}"))
         })?;
-        let Some(config) = documents.first() else {
-            continue;
-        };
+        let config = documents.first().unwrap_or(&Value::Null);
         if current.is_empty() {
             current = config["current-context"]
                 .as_str()
@@ -224,9 +222,13 @@ fn merged(session: &Session<'_>) -> Result<Value, Failure> {
             add(&config[list], item, known);
         }
     }
-    let mut config = json!({"apiVersion": "v1", "kind": "Config", "current-context": current});
+    let mut config = object(vec![
+        ("apiVersion", "v1".into()),
+        ("kind", "Config".into()),
+        ("current-context", current.into()),
+    ]);
     for ((list, item), known) in LISTS.iter().zip(all) {
-        let entry = |(name, content)| json!({"name": name, *item: content});
+        let entry = |(name, content)| object(vec![("name", Value::String(name)), (*item, content)]);
         let entries: Vec<_> = known.into_iter().map(entry).collect();
         config[list] = if entries.is_empty() {
             Value::Null
@@ -242,7 +244,7 @@ fn add(list: &Value, item: &str, known: &mut Map<String, Value>) {
     for entry in list.as_array().into_iter().flatten() {
         let name = entry["name"].as_str().unwrap_or_default();
         let content = match &entry[item] {
-            Value::Null => json!({}),
+            Value::Null => object(Vec::new()),
             content => content.clone(),
         };
         known.entry(name).or_insert(content);
@@ -251,6 +253,8 @@ fn add(list: &Value, item: &str, known: &mut Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

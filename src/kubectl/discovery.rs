@@ -3,6 +3,8 @@
 //! Sources: [aggregated discovery](https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery),
 //! with the older form, group by group, for servers that do not have it.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::api::Api;
@@ -17,7 +19,7 @@ const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDis
 /// Every kind, groups and versions in the server's order, which is that of preference.
 #[derive(Debug, Default)]
 pub struct Discovery {
-    pub resources: Vec<Resource>,
+    pub resources: Vec<Rc<Resource>>,
     /// Group and version, in order, also of those without resources.
     pub versions: Vec<(String, String)>,
     /// Why the resources of some groups are not known.
@@ -117,16 +119,18 @@ impl Discovery {
                         .push(format!("{which}: stale GroupVersion discovery: {which}"));
                 }
                 self.resources
-                    .extend(list(version, "resources").map(|resource| Resource {
-                        group: name.clone(),
-                        version: number.clone(),
-                        name: text(resource, "resource"),
-                        singular: text(resource, "singularResource"),
-                        kind: text(&resource["responseKind"], "kind"),
-                        is_namespaced: resource["scope"] == "Namespaced",
-                        short_names: texts(resource, "shortNames"),
-                        categories: texts(resource, "categories"),
-                        verbs: texts(resource, "verbs"),
+                    .extend(list(version, "resources").map(|resource| {
+                        Rc::new(Resource {
+                            group: name.clone(),
+                            version: number.clone(),
+                            name: text(resource, "resource"),
+                            singular: text(resource, "singularResource"),
+                            kind: text(&resource["responseKind"], "kind"),
+                            is_namespaced: resource["scope"] == "Namespaced",
+                            short_names: texts(resource, "shortNames"),
+                            categories: texts(resource, "categories"),
+                            verbs: texts(resource, "verbs"),
+                        })
                     }));
             }
         }
@@ -162,7 +166,7 @@ impl Discovery {
                 empty if empty.is_empty() => kind.to_lowercase(),
                 name => name,
             };
-            Resource {
+            Rc::new(Resource {
                 group: group.to_owned(),
                 version: version.to_owned(),
                 name: text(resource, "name"),
@@ -172,7 +176,7 @@ impl Discovery {
                 short_names: texts(resource, "shortNames"),
                 categories: texts(resource, "categories"),
                 verbs: texts(resource, "verbs"),
-            }
+            })
         });
         // Those with a slash are parts of others.
         self.resources
@@ -185,7 +189,7 @@ impl Discovery {
     ///
     /// # Errors
     /// Nothing on this server.
-    pub fn find(&self, word: &str) -> Result<&Resource, Failure> {
+    pub fn find(&self, word: &str) -> Result<&Rc<Resource>, Failure> {
         let mut parts = word.splitn(3, '.');
         let first = parts.next().unwrap_or_default();
         let rest = word.split_once('.').map_or("", |(_, rest)| rest);
@@ -202,14 +206,14 @@ impl Discovery {
     }
 
     /// By plural, singular or short name, in lower or upper case.
-    fn by_name(&self, word: &str, group: &str, version: &str) -> Option<&Resource> {
+    fn by_name(&self, word: &str, group: &str, version: &str) -> Option<&Rc<Resource>> {
         let (word, group) = self.expanded(word, group);
         let word = word.to_lowercase();
-        let fits = |resource: &&Resource| {
+        let fits = |resource: &&Rc<Resource>| {
             resource.is_called(&word) && (version.is_empty() || resource.version == version)
         };
         let mut candidates = self.resources.iter().filter(fits);
-        let exact = |resource: &&Resource| group.is_empty() || resource.group == group;
+        let exact = |resource: &&Rc<Resource>| group.is_empty() || resource.group == group;
         match candidates.clone().find(exact) {
             // With a version the group must be whole.
             None if version.is_empty() => {
@@ -221,8 +225,9 @@ impl Discovery {
 
     /// A short name becomes the name, with its group.
     fn expanded<'a>(&'a self, word: &'a str, group: &'a str) -> (&'a str, &'a str) {
-        let of_group = |resource: &&Resource| group.is_empty() || resource.group == group;
-        let is_short = |resource: &&Resource| resource.short_names.iter().any(|name| name == word);
+        let of_group = |resource: &&Rc<Resource>| group.is_empty() || resource.group == group;
+        let is_short =
+            |resource: &&Rc<Resource>| resource.short_names.iter().any(|name| name == word);
         let mut all = self.resources.iter();
         if all
             .clone()
@@ -231,7 +236,7 @@ impl Discovery {
         {
             return (word, group);
         }
-        let of_prefix = |resource: &&Resource| resource.group.starts_with(group);
+        let of_prefix = |resource: &&Rc<Resource>| resource.group.starts_with(group);
         all.clone()
             .filter(of_group)
             .find(is_short)
@@ -240,9 +245,9 @@ impl Discovery {
     }
 
     /// By `Kind`, `Kind.group` or `Kind.version.group`.
-    fn by_kind(&self, word: &str) -> Option<&Resource> {
+    fn by_kind(&self, word: &str) -> Option<&Rc<Resource>> {
         let (kind, rest) = word.split_once('.').unwrap_or((word, ""));
-        let is_kind = |resource: &&Resource| resource.kind == kind;
+        let is_kind = |resource: &&Rc<Resource>| resource.kind == kind;
         let versioned = rest
             .split_once('.')
             .and_then(|(version, group)| self.of_kind(&group_version(group, version), kind));
@@ -255,7 +260,7 @@ impl Discovery {
     }
 
     /// The one that objects of that `apiVersion` and `kind` belong to.
-    pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Resource> {
+    pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Rc<Resource>> {
         self.resources
             .iter()
             .find(|resource| resource.kind == kind && resource.group_version() == api_version)

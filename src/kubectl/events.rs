@@ -2,16 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::duration;
 use super::failure::Failure;
 use super::flags::{Group, Kind, flag, switch, text};
 use super::print::format::Writer;
 use super::print::tabs::Tabs;
-use super::print::{Format, escape_terminal, without_managed_fields};
+use super::print::{Format, escape_terminal, object, without_managed_fields};
 use super::resources::{Ask, Selected, visit};
 use super::session::Session;
+use super::sort;
 use super::verbs::{ALL_NAMESPACES, OUTPUT, Verb};
 
 pub(super) const VERB: Verb = Verb {
@@ -35,15 +36,14 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     let formats = ["json", "name", "yaml", "jsonpath", "jsonpath-as-json"];
     let format = Format::of(session, &formats)?;
     let types = session.flags.all("types").join(",").to_lowercase();
-    let types: Vec<_> = types.split(',').filter(|one| !one.is_empty()).collect();
+    let types: Vec<_> = types.split_terminator(',').collect();
     if types
         .iter()
         .any(|one| !matches!(*one, "normal" | "warning"))
     {
         return Err(Failure::new("valid --types are Normal or Warning"));
     }
-    let selected = selected(session)?;
-    let api = session.api()?;
+    let (api, selected) = (session.api()?, selected(session)?);
     let mut events = Vec::new();
     let prune = format.as_ref().is_some_and(|format| format.prunes(session));
     let failures = visit(&api, &selected, 500, &mut |_, mut event| {
@@ -60,16 +60,26 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     if events.is_empty() {
         return none(session);
     }
-    events.sort_by_cached_key(last_seen);
+    let events = sort::by(events, &|event| {
+        format!("{:040}", last_seen(event).as_nanos())
+    });
     let Some(format) = format else {
         return table(session, &events);
     };
-    if matches!(format, Format::Name) {
+    match format {
         // A list has no name; kubectl prints nothing, too.
-        return Ok(());
+        Format::Name => Ok(()),
+        format => Writer::new(session.io.stdout, format, false).object(list_of(events)),
     }
-    let list = json!({"apiVersion": "v1", "items": events, "kind": "EventList", "metadata": {}});
-    Writer::new(session.io.stdout, format, false).object(list)
+}
+
+fn list_of(events: Vec<Value>) -> Value {
+    object(vec![
+        ("apiVersion", "v1".into()),
+        ("items", events.into()),
+        ("kind", "EventList".into()),
+        ("metadata", object(Vec::new())),
+    ])
 }
 
 fn selected(session: &Session<'_>) -> Result<Selected, Failure> {

@@ -1,5 +1,7 @@
 //! `kubectl explain`: what the fields of a kind are for, by the server's OpenAPI v3.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::discovery::Resource;
@@ -89,7 +91,7 @@ fn header(resource: &Resource) -> String {
 }
 
 /// The kind, and the fields behind it: `pods.spec`, `deployments.apps.spec`.
-fn parse(session: &Session<'_>, word: &str) -> Result<(Resource, Vec<String>), Failure> {
+fn parse(session: &Session<'_>, word: &str) -> Result<(Rc<Resource>, Vec<String>), Failure> {
     let api = session.api()?;
     let discovery = api.discovery()?;
     let (first, rest) = word.split_once('.').unwrap_or((word, ""));
@@ -119,7 +121,7 @@ fn parse(session: &Session<'_>, word: &str) -> Result<(Resource, Vec<String>), F
     if version.is_empty() {
         return Ok((resource.clone(), path.collect()));
     }
-    let same = |one: &&Resource| one.name == resource.name && one.group_version() == version;
+    let same = |one: &&Rc<Resource>| one.name == resource.name && one.group_version() == version;
     match discovery.resources.iter().find(same) {
         Some(one) => Ok((one.clone(), path.collect())),
         None => {

@@ -1,6 +1,7 @@
 //! Why a command failed, in the words and with the exit code of kubectl.
 
 use std::fmt::Write;
+use std::ops::{Deref, DerefMut};
 
 use crate::chain::Chain;
 use crate::k8s::{Details, Error, Status};
@@ -8,9 +9,13 @@ use crate::k8s::{Details, Error, Status};
 /// The usual exit code of a failure.
 const FAILED: i32 = 1;
 
-/// A failed command, or one failed part of it.
+/// A failed command, or one failed part of it. Small, as most results may hold one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<Parts>);
+
+/// What is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
     /// Without a line feed at the end; empty says nothing.
     message: String,
     /// Whether the message says by itself that it is an error.
@@ -23,20 +28,23 @@ pub struct Failure {
 impl Failure {
     /// Something that we found wrong.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            is_whole: false,
-            reason: String::new(),
-            code: FAILED,
-        }
+        Self::of(message.into(), false)
     }
 
     /// A message that is printed as it is.
     pub fn whole(message: impl Into<String>) -> Self {
-        Self {
-            is_whole: true,
-            ..Self::new(message)
-        }
+        Self::of(message.into(), true)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of(message: String, is_whole: bool) -> Self {
+        Self(Box::new(Parts {
+            message,
+            is_whole,
+            reason: String::new(),
+            code: FAILED,
+        }))
     }
 
     /// A wrong command line; `verb` is its name.
@@ -53,10 +61,9 @@ impl Failure {
 
     /// Ends with that code and says no more.
     pub fn silent(code: i32) -> Self {
-        Self {
-            code,
-            ..Self::whole("")
-        }
+        let mut failure = Self::whole("");
+        failure.code = code;
+        failure
     }
 
     /// All of them together; none if there are none.
@@ -69,22 +76,21 @@ impl Failure {
         }
         let messages: Vec<_> = failures
             .into_iter()
-            .map(|failure| failure.message)
+            .map(|failure| failure.0.message)
             .collect();
         Err(Self::whole(messages.join("\n")))
     }
 
     /// Adds what failed to what the server did not find or understand.
-    pub fn about(self, what: &str) -> Self {
+    pub fn about(mut self, what: &str) -> Self {
         if !matches!(self.reason.as_str(), "NotFound" | "BadRequest") {
             return self;
         }
         let start = format!("Error from server ({}): ", self.reason);
-        let message = match self.message.strip_prefix(&start) {
-            Some(said) => format!("{start}{what}: {said}"),
-            None => self.message,
-        };
-        Self { message, ..self }
+        if let Some(said) = self.message.strip_prefix(&start) {
+            self.message = format!("{start}{what}: {said}");
+        }
+        self
     }
 
     /// Whether the kind of an object in a file is not known.
@@ -113,6 +119,20 @@ impl Failure {
             "\n"
         };
         format!("{prefix}{}{end}", self.message)
+    }
+}
+
+impl Deref for Failure {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
     }
 }
 
@@ -146,10 +166,9 @@ fn refusal(status: &Status) -> Failure {
         ("", _) => format!("Error from server: {message}"),
         _ => format!("Error from server ({reason}): {message}"),
     };
-    Failure {
-        reason: reason.to_owned(),
-        ..Failure::whole(message)
-    }
+    let mut failure = Failure::whole(message);
+    failure.reason = reason.to_owned();
+    failure
 }
 
 /// Reason and message of an answer that is no Status object.

@@ -1,13 +1,16 @@
 //! What the server is and has: `version`, `api-resources`, `api-versions`, `cluster-info`.
 
-use serde_json::{Value, json};
+use std::rc::Rc;
+
+use serde_json::Value;
 
 use super::discovery::{Resource, group_version};
 use super::failure::Failure;
 use super::flags::{Group, Kind, flag, switch, text};
 use super::print::tabs::Tabs;
-use super::print::{go, json as as_json};
+use super::print::{go, json as as_json, object};
 use super::session::Session;
+use super::sort;
 use super::verbs::Verb;
 use crate::version;
 use crate::yaml;
@@ -72,7 +75,8 @@ fn show_version(session: &mut Session<'_>) -> Result<(), Failure> {
     if !matches!(form.as_str(), "" | "yaml" | "json") {
         return Err(Failure::new("--output must be 'yaml' or 'json'"));
     }
-    let mut all = json!({"clientVersion": {"gitVersion": format!("v{}", version::VERSION)}});
+    let own = format!("v{}", version::VERSION).into();
+    let mut all = object(vec![("clientVersion", object(vec![("gitVersion", own)]))]);
     let asked = if session.flags.on("client") {
         Ok(None)
     } else {
@@ -104,22 +108,23 @@ fn resources(session: &mut Session<'_>) -> Result<(), Failure> {
     }
     let api = session.api()?;
     let discovery = api.discovery()?;
-    let mut found: Vec<&Resource> = Vec::new();
+    let mut found: Vec<&Rc<Resource>> = Vec::new();
     for resource in discovery
         .resources
         .iter()
         .filter(|one| wanted(session, one))
     {
         // Of several versions, the preferred one is first.
-        let same = |one: &&Resource| (&one.group, &one.name) == (&resource.group, &resource.name);
+        let same =
+            |one: &&Rc<Resource>| (&one.group, &one.name) == (&resource.group, &resource.name);
         if !found.iter().any(same) {
             found.push(resource);
         }
     }
-    found.sort_by(|a, b| match order.as_str() {
-        "name" => a.name.cmp(&b.name),
-        "kind" => (&a.kind, &a.name).cmp(&(&b.kind, &b.name)),
-        _ => (&a.group, &a.name).cmp(&(&b.group, &b.name)),
+    let found = sort::by(found, &|one| match order.as_str() {
+        "name" => one.name.clone(),
+        "kind" => format!("{}\t{}", one.kind, one.name),
+        _ => format!("{}\t{}", one.group, one.name),
     });
     let text = shown(session, &found)?;
     session.out().write_all(&text)?;
@@ -148,7 +153,7 @@ fn wanted(session: &Session<'_>, resource: &Resource) -> bool {
         && has_all(flags.all("categories"), &resource.categories)
 }
 
-fn shown(session: &Session<'_>, found: &[&Resource]) -> Result<Vec<u8>, Failure> {
+fn shown(session: &Session<'_>, found: &[&Rc<Resource>]) -> Result<Vec<u8>, Failure> {
     let count = match session.flags.text("output") {
         "" => 5,
         "wide" => 7,

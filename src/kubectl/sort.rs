@@ -54,29 +54,59 @@ impl Field {
     ///
     /// # Errors
     /// None has the field, or the values cannot be compared.
-    pub fn sort<T>(&self, mut items: Vec<(Option<Value>, T)>) -> Result<Vec<T>, Failure> {
-        if !items.is_empty() && items.iter().all(|(key, _)| key.is_none()) {
+    pub fn sort<T>(&self, items: Vec<(Option<Value>, T)>) -> Result<Vec<T>, Failure> {
+        let (keys, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let order = self.order(&keys)?;
+        Ok(in_order(items, &order))
+    }
+
+    fn order(&self, keys: &[Option<Value>]) -> Result<Vec<usize>, Failure> {
+        if !keys.is_empty() && keys.iter().all(Option::is_none) {
             return Err(self.missing());
         }
-        let keys = items.iter().filter_map(|(key, _)| key.as_ref());
         if let Some(kind) = unsortable(keys) {
             return Err(Failure::new(format!(
                 "Field {} is an unsortable type: {kind}",
                 self.template
             )));
         }
-        if items.len() <= FEW {
-            by_insertion(&mut items);
-        } else {
-            items.sort_by(|(a, _), (b, _)| compare(a.as_ref(), b.as_ref()));
+        if keys.len() <= FEW {
+            return Ok(by_insertion(keys));
         }
-        Ok(items.into_iter().map(|(_, item)| item).collect())
+        Ok(ordered(keys.len(), &|a, b| {
+            compare(keys[a].as_ref(), keys[b].as_ref())
+        }))
     }
 }
 
+/// The order of texts; those that are equal stay as they are.
+fn by_text(keys: Vec<String>) -> Vec<usize> {
+    ordered(keys.len(), &|a, b| keys[a].cmp(&keys[b]))
+}
+
+/// Things in the order of a text of theirs.
+pub fn by<T>(items: Vec<T>, key: &dyn Fn(&T) -> String) -> Vec<T> {
+    let order = by_text(items.iter().map(key).collect());
+    in_order(items, &order)
+}
+
+/// Things in an order: places in the list, each once.
+fn in_order<T>(items: Vec<T>, order: &[usize]) -> Vec<T> {
+    let mut items: Vec<_> = items.into_iter().map(Some).collect();
+    let taken = order.iter().filter_map(|at| items.get_mut(*at)?.take());
+    taken.collect()
+}
+
+/// One sort for all, as each kind of things would bring one of its own.
+fn ordered(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|a, b| compare(*a, *b));
+    order
+}
+
 /// The kind of a value that has no order, or of one unlike the others.
-fn unsortable<'a>(keys: impl Iterator<Item = &'a Value>) -> Option<&'static str> {
-    let keys: Vec<_> = keys.collect();
+fn unsortable(keys: &[Option<Value>]) -> Option<&'static str> {
+    let keys: Vec<_> = keys.iter().flatten().collect();
     let mut first = None;
     // One alone is not compared.
     for key in keys.iter().filter(|_| keys.len() > 1) {
@@ -89,10 +119,11 @@ fn unsortable<'a>(keys: impl Iterator<Item = &'a Value>) -> Option<&'static str>
     None
 }
 
-fn by_insertion<T>(items: &mut [(Option<Value>, T)]) {
-    for end in 1..items.len() {
+fn by_insertion(keys: &[Option<Value>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    for end in 1..order.len() {
         for at in (1..=end).rev() {
-            let is_less = match (&items[at].0, &items[at - 1].0) {
+            let is_less = match (&keys[order[at]], &keys[order[at - 1]]) {
                 // Of two without the field, each is less than the other.
                 (None, _) => true,
                 (_, None) => false,
@@ -101,9 +132,10 @@ fn by_insertion<T>(items: &mut [(Option<Value>, T)]) {
             if !is_less {
                 break;
             }
-            items.swap(at, at - 1);
+            order.swap(at, at - 1);
         }
     }
+    order
 }
 
 fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {

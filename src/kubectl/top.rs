@@ -1,7 +1,5 @@
 //! `kubectl top`: what nodes and pods use, by the metrics API.
 
-use std::cmp::Reverse;
-
 use serde_json::Value;
 
 use super::api::{Api, query};
@@ -10,6 +8,7 @@ use super::failure::Failure;
 use super::flags::{Group, Kind, flag, switch, text};
 use super::print::tabs::Tabs;
 use super::session::Session;
+use super::sort;
 use super::verbs::{ALL_NAMESPACES, FIELDS, SELECTOR, Verb};
 use crate::k8s::quantity;
 
@@ -78,11 +77,11 @@ impl Usage {
     }
 
     /// Sorts by what is most used, or by name.
-    fn key(self, order: &str, name: &str) -> (Reverse<u64>, String) {
+    fn key(self, order: &str, name: &str) -> String {
         match order {
-            "cpu" => (Reverse(self.cpu), String::new()),
-            "memory" => (Reverse(self.memory), String::new()),
-            _ => (Reverse(0), name.to_owned()),
+            "cpu" => format!("{:020}", u64::MAX - self.cpu),
+            "memory" => format!("{:020}", u64::MAX - self.memory),
+            _ => name.to_owned(),
         }
     }
 
@@ -120,11 +119,11 @@ fn nodes(session: &mut Session<'_>) -> Result<(), Failure> {
         return Err(Failure::new("metrics not available yet"));
     }
     let mut nodes = items(&api, &query(&path(&["/api/v1/nodes", &name]), &selector))?;
-    let mut used: Vec<_> = metrics
+    let used: Vec<_> = metrics
         .iter()
         .map(|one| (named(one), Usage::of(&one["usage"])))
         .collect();
-    used.sort_by_cached_key(|(name, usage)| usage.key(&order, name));
+    let used = sort::by(used, &|(name, usage)| usage.key(&order, name));
     let has = match session.flags.on("show-capacity") {
         true => "capacity",
         false => "allocatable",
@@ -163,7 +162,7 @@ fn pods(session: &mut Session<'_>) -> Result<(), Failure> {
     } else {
         format!("namespaces/{}", api.namespace)
     };
-    let mut metrics = items(
+    let metrics = items(
         &api,
         &query(&path(&[METRICS, &inside, "pods", &name]), &selector),
     )?;
@@ -172,7 +171,7 @@ fn pods(session: &mut Session<'_>) -> Result<(), Failure> {
         why_none(&items(&api, &pods)?)?;
         return super::get::none(session);
     }
-    metrics.sort_by_cached_key(|pod| {
+    let metrics = sort::by(metrics, &|pod| {
         let namespace = if all { namespace(pod) } else { String::new() };
         // A tab comes before whatever a name has.
         Usage::of_pod(pod).key(&order, &format!("{namespace}\t{}", named(pod)))
@@ -226,8 +225,8 @@ fn of_containers(start: &str, pod: &Value, order: &str) -> String {
         let name = one["name"].as_str().unwrap_or_default().to_owned();
         (name, Usage::of(&one["usage"]))
     };
-    let mut parts: Vec<_> = containers(pod).iter().map(part).collect();
-    parts.sort_by_cached_key(|(name, usage)| usage.key(order, name));
+    let parts: Vec<_> = containers(pod).iter().map(part).collect();
+    let parts = sort::by(parts, &|(name, usage)| usage.key(order, name));
     let line = |(name, usage): &(String, Usage)| {
         format!("{start}\t{name}\t{}\t\n", usage.cells().join("\t"))
     };

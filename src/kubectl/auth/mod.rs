@@ -2,14 +2,14 @@
 
 mod rules;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::k8s::JSON;
 use crate::kubectl::failure::Failure;
 use crate::kubectl::flags::{switch, text};
 use crate::kubectl::print::format::Writer;
 use crate::kubectl::print::tabs::Tabs;
-use crate::kubectl::print::{Format, go};
+use crate::kubectl::print::{Format, go, object};
 use crate::kubectl::session::Session;
 use crate::kubectl::verbs::{ALL_NAMESPACES, OUTPUT, Verb};
 
@@ -85,9 +85,15 @@ fn can_i(session: &mut Session<'_>) -> Result<(), Failure> {
             ));
         }
         known(session, &URL_VERBS, &verb)?;
-        json!({"nonResourceAttributes": {"verb": verb, "path": what}})
+        {
+            let spec = object(vec![("verb", verb.into()), ("path", what.into())]);
+            object(vec![("nonResourceAttributes", spec)])
+        }
     } else {
-        json!({"resourceAttributes": attributes(session, &verb, &what)?})
+        object(vec![(
+            "resourceAttributes",
+            attributes(session, &verb, &what)?,
+        )])
     };
     if session.flags.on("no-headers") {
         let problem = "--no-headers cannot be set without --list specified";
@@ -158,14 +164,18 @@ fn attributes(session: &mut Session<'_>, verb: &str, what: &str) -> Result<Value
     if !all {
         known(session, &VERBS, verb)?;
     }
-    Ok(json!({
-        "namespace": if all { "" } else { &api.namespace },
-        "verb": verb,
-        "group": found.map_or("", |resource| resource.group.as_str()),
-        "resource": found.map_or(kind, |resource| resource.name.as_str()),
-        "subresource": session.flags.text("subresource"),
-        "name": name,
-    }))
+    let namespace = if all { "" } else { &api.namespace };
+    Ok(object(vec![
+        ("namespace", namespace.into()),
+        ("verb", verb.into()),
+        ("group", found.map_or("", |resource| &resource.group).into()),
+        (
+            "resource",
+            found.map_or(kind, |resource| &resource.name).into(),
+        ),
+        ("subresource", session.flags.text("subresource").into()),
+        ("name", name.into()),
+    ]))
 }
 
 fn known(session: &mut Session<'_>, verbs: &[&str], verb: &str) -> Result<(), Failure> {
@@ -185,7 +195,12 @@ fn review(session: &Session<'_>, path: &str, kind: &str, spec: &Value) -> Result
         .trim_start_matches("/apis/")
         .rsplit_once('/')
         .map_or("", |(group, _)| group);
-    let body = json!({"apiVersion": group, "kind": kind, "spec": spec}).to_string();
+    let body = object(vec![
+        ("apiVersion", group.into()),
+        ("kind", kind.into()),
+        ("spec", spec.clone()),
+    ]);
+    let body = body.to_string();
     let mut answer = session.api()?.send("POST", path, JSON, body.as_bytes())?;
     Ok(answer
         .get_mut("status")
@@ -198,10 +213,8 @@ fn who_am_i(session: &mut Session<'_>) -> Result<(), Failure> {
         session,
         &["json", "name", "yaml", "jsonpath", "jsonpath-as-json"],
     )?;
-    let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-    let sent = session
-        .api()?
-        .send("POST", SELF, JSON, body.to_string().as_bytes());
+    let body = r#"{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}"#;
+    let sent = session.api()?.send("POST", SELF, JSON, body.as_bytes());
     let review = sent.map_err(|failure| match failure.reason.as_str() {
         "Forbidden" => Failure::new(
             "the selfsubjectreviews API is not enabled in the cluster or you do not have \

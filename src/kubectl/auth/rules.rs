@@ -1,17 +1,17 @@
 //! `auth can-i --list`: every rule that applies, one line for each thing.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kubectl::failure::Failure;
+use crate::kubectl::print::object;
 use crate::kubectl::print::tabs::Tabs;
 use crate::kubectl::session::Session;
+use crate::kubectl::sort;
 
 const RULES: &str = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
 
 /// A rule with one resource, name or path, and the verbs that are allowed on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Place {
     group: String,
     resource: String,
@@ -21,7 +21,7 @@ struct Place {
 
 pub(super) fn show(session: &mut Session<'_>) -> Result<(), Failure> {
     let namespace = session.api()?.namespace.clone();
-    let spec = json!({"namespace": namespace});
+    let spec = object(vec![("namespace", namespace.into())]);
     let status = super::review(session, RULES, "SelfSubjectRulesReview", &spec)?;
     if status["incomplete"] == true {
         let why = status["evaluationError"].as_str().unwrap_or_default();
@@ -30,9 +30,9 @@ pub(super) fn show(session: &mut Session<'_>) -> Result<(), Failure> {
             "Warning: the list may be incomplete: {why}"
         )?;
     }
-    let mut rules = of_resources(&status).into_iter().collect::<Vec<_>>();
+    let mut rules = of_resources(&status);
     rules.extend(of_urls(&status));
-    rules.sort_by_cached_key(|(place, verbs)| key(place, verbs));
+    let rules = sort::by(rules, &|(place, verbs)| key(place, verbs));
     let mut tabs = Tabs::table();
     if !session.flags.on("no-headers") {
         tabs.line(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
@@ -93,8 +93,8 @@ fn key(place: &Place, verbs: &[String]) -> String {
 }
 
 /// The verbs on each resource, of all rules together.
-fn of_resources(status: &Value) -> BTreeMap<Place, Vec<String>> {
-    let mut places: BTreeMap<Place, Vec<String>> = BTreeMap::new();
+fn of_resources(status: &Value) -> Vec<(Place, Vec<String>)> {
+    let mut places: Vec<(Place, Vec<String>)> = Vec::new();
     for rule in each(&status["resourceRules"]) {
         let mut names: Vec<_> = texts(&rule["resourceNames"]).map(Some).collect();
         if names.is_empty() {
@@ -109,7 +109,12 @@ fn of_resources(status: &Value) -> BTreeMap<Place, Vec<String>> {
                         name: name.map(str::to_owned),
                         url: String::new(),
                     };
-                    add(places.entry(place).or_default(), texts(&rule["verbs"]));
+                    let known = places.iter().position(|(known, _)| *known == place);
+                    let at = known.unwrap_or(places.len());
+                    if known.is_none() {
+                        places.push((place, Vec::new()));
+                    }
+                    add(&mut places[at].1, texts(&rule["verbs"]));
                 }
             }
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::kubectl::duration;
-use crate::kubectl::print::{escape_terminal, go};
+use crate::kubectl::print::{escape_terminal, go, object};
 use crate::kubectl::resources::Ask;
 use crate::kubectl::session::Session;
 
@@ -24,21 +24,12 @@ pub(super) struct Table<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     pub(super) metadata: Value,
-    column_definitions: Vec<Column>,
+    /// As they come: name, type, format, priority.
+    column_definitions: Vec<Value>,
     #[serde(borrow)]
     pub(super) rows: Vec<Row<'a>>,
     /// Of servers that make no tables.
     items: Vec<Value>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct Column {
-    name: String,
-    r#type: String,
-    format: String,
-    description: String,
-    priority: i32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,7 +67,7 @@ pub(super) struct Options {
 #[derive(Debug)]
 pub(super) struct Printer {
     pub(super) options: Options,
-    columns: Vec<Column>,
+    columns: Vec<Value>,
     has_header: bool,
 }
 
@@ -103,7 +94,7 @@ impl<'a> Table<'a> {
         if table.kind == "Table" {
             return Ok(table);
         }
-        table.column_definitions = vec![Column::of_any("Name", "name"), Column::of_any("Age", "")];
+        table.column_definitions = vec![column("Name", "name"), column("Age", "")];
         let items = std::mem::take(&mut table.items);
         table.rows = if table.kind.ends_with("List") {
             items.iter().map(Row::of_any).collect()
@@ -148,7 +139,8 @@ impl Printer {
             names.push("NAMESPACE".to_owned());
         }
         let shown = self.columns.iter().filter(|column| self.shows(column));
-        names.extend(shown.map(|column| column.name.to_uppercase()));
+        let name = |column: &Value| column["name"].as_str().unwrap_or_default().to_uppercase();
+        names.extend(shown.map(name));
         let last = |label: &String| label.rsplit('/').next().unwrap_or_default().to_uppercase();
         names.extend(self.options.labels.iter().map(last));
         if self.options.show_labels {
@@ -158,8 +150,8 @@ impl Printer {
         text.push('\n');
     }
 
-    fn shows(&self, column: &Column) -> bool {
-        self.options.wide || column.priority == 0
+    fn shows(&self, column: &Value) -> bool {
+        self.options.wide || column["priority"].as_i64().unwrap_or_default() == 0
     }
 
     /// The cells of a row, with tabs between; `event` is empty outside of a watch.
@@ -173,7 +165,7 @@ impl Printer {
             line.push_str(metadata.namespace.as_deref().unwrap_or_default());
             line.push('\t');
         }
-        let name = self.columns.iter().position(Column::is_name);
+        let name = self.columns.iter().position(is_name);
         for (index, (cell, column)) in row.cells.iter().zip(&self.columns).enumerate() {
             if !self.shows(column) {
                 continue;
@@ -210,19 +202,16 @@ impl Printer {
     }
 }
 
-impl Column {
-    fn is_name(&self) -> bool {
-        self.format == "name" && self.r#type == "string"
-    }
+fn is_name(column: &Value) -> bool {
+    column["format"] == "name" && column["type"] == "string"
+}
 
-    fn of_any(name: &str, format: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            r#type: "string".to_owned(),
-            format: format.to_owned(),
-            ..Self::default()
-        }
-    }
+fn column(name: &str, format: &str) -> Value {
+    object(vec![
+        ("name", name.into()),
+        ("type", "string".into()),
+        ("format", format.into()),
+    ])
 }
 
 impl Row<'_> {

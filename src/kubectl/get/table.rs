@@ -4,6 +4,7 @@
 //! and until it is known whether several kinds are shown.
 
 use std::io::Write;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -64,7 +65,7 @@ struct Output {
 
 /// Lines of one kind.
 struct Section {
-    resource: Resource,
+    resource: Rc<Resource>,
     printer: Printer,
     text: String,
 }

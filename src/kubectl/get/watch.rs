@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::printer::{ACCEPT, KIND, Options, Printer, Table};
 use crate::k8s::{Call, JSON};
 use crate::kubectl::api::{Api, query};
 use crate::kubectl::failure::Failure;
+use crate::kubectl::print;
 use crate::kubectl::print::format::Writer;
 use crate::kubectl::print::tabs::Tabs;
 use crate::kubectl::print::{Format, json as as_json, kind_of, without_managed_fields};
 use crate::kubectl::resources::{Ask, Pages, Selected};
 use crate::kubectl::session::Session;
-use crate::yaml;
 
 /// Longest event; the store behind the API takes in 1.5 MiB.
 const MOST_BYTES: u64 = 8 << 20;
@@ -183,22 +183,14 @@ impl Shown {
         }
         let mut writer = Writer::new(session.io.stdout, format, false);
         writer.count = count;
-        let wrapped = !event.is_empty();
-        match &writer.format {
-            Format::Json if wrapped => {
-                let event = json!({"type": event, "object": object});
-                writeln!(writer.out, "{}", as_json::compact(&event))?;
+        if event.is_empty() || matches!(writer.format, Format::Name | Format::Path(..)) {
+            writer.object(object)?;
+        } else {
+            let event = print::object(vec![("type", event.into()), ("object", object)]);
+            match &writer.format {
+                Format::Json => writeln!(writer.out, "{}", as_json::compact(&event))?,
+                _ => writer.object(event)?,
             }
-            Format::Yaml if wrapped => {
-                let event = json!({"type": event, "object": object});
-                let start = if count > 0 { "---\n" } else { "" };
-                write!(writer.out, "{start}{}", yaml::to_string(&event))?;
-                writer.count += 1;
-            }
-            Format::Columns(_) if wrapped => {
-                writer.object(json!({"type": event, "object": object}))?;
-            }
-            _ => writer.object(object)?,
         }
         self.writer = Some((writer.format, writer.count));
         Ok(())

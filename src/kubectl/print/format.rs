@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Columns, json as as_json, name_of};
+use super::{Columns, json as as_json, name_of, object};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::jsonpath::JsonPath;
 use crate::kubectl::session::Session;
@@ -148,7 +148,7 @@ impl<'a> Writer<'a> {
                 } else {
                     ""
                 };
-                format!("{start}{}", yaml::to_string(&json!([object])))
+                format!("{start}{}", yaml::to_string(&Value::Array(vec![object])))
             }
             (Format::Json, true) => {
                 let start = match self.count {
@@ -204,7 +204,12 @@ impl<'a> Writer<'a> {
 
 /// The list that objects of any kind are shown in.
 pub fn list_of(items: Vec<Value>) -> Value {
-    json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+    object(vec![
+        ("apiVersion", "v1".into()),
+        ("items", items.into()),
+        ("kind", "List".into()),
+        ("metadata", object(vec![("resourceVersion", "".into())])),
+    ])
 }
 
 fn made(template: &str, path: &JsonPath, arrays: bool, object: &Value) -> Result<String, Failure> {

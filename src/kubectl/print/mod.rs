@@ -30,6 +30,14 @@ pub fn kind_of(kind: &str, group: &str) -> String {
     }
 }
 
+/// An object of these; less code than the macro makes of values that are not constant.
+pub fn object(pairs: Vec<(&str, Value)>) -> Value {
+    let pairs = pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value));
+    Value::Object(pairs.collect())
+}
+
 /// Leaves out who last changed which field.
 pub fn without_managed_fields(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {

@@ -4,6 +4,8 @@
 mod visit;
 mod words;
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::api::{Api, query};
@@ -39,7 +41,7 @@ pub struct Selected {
 /// One object, or a list.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub resource: Resource,
+    pub resource: Rc<Resource>,
     /// Empty where there is none, and for the list of all.
     pub namespace: String,
     /// Empty for a list.
@@ -54,7 +56,7 @@ pub struct Ask {
 
 impl Ask {
     /// All of a kind; in all namespaces if that is empty.
-    pub fn list(resource: Resource, namespace: String) -> Self {
+    pub fn list(resource: Rc<Resource>, namespace: String) -> Self {
         Self {
             resource,
             namespace,

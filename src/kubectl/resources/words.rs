@@ -1,6 +1,6 @@
 //! What words mean: `pods`, `pod a b`, `deploy/web svc/web`, `all`.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -77,11 +77,11 @@ impl Words<'_> {
         types
     }
 
-    fn resources(&self, types: &[String]) -> Result<Vec<Resource>, Failure> {
+    fn resources(&self, types: &[String]) -> Result<Vec<Rc<Resource>>, Failure> {
         if types.len() > 1 && self.rules.single_type {
             return Err(Failure::new("you may only specify a single resource type"));
         }
-        let mut found: Vec<Resource> = Vec::new();
+        let mut found: Vec<Rc<Resource>> = Vec::new();
         for word in types {
             let resource = self.discovery.find(word)?;
             if !found.contains(resource) {
@@ -142,16 +142,17 @@ impl Words<'_> {
     }
 
     fn pairs(&self, pairs: &[(&str, &str)]) -> Result<Selected, Failure> {
-        let mut found = BTreeMap::new();
+        let mut found = Vec::new();
         for (word, _) in pairs {
-            found.insert(*word, self.discovery.find(word)?);
+            found.push(self.discovery.find(word)?);
         }
-        let mut kinds: Vec<_> = found.values().collect();
+        let mut kinds = found.clone();
         kinds.dedup();
         if kinds.len() > 1 && self.rules.single_type {
             return Err(Failure::new("you may only specify a single resource type"));
         }
-        let asks = pairs.iter().map(|(word, name)| self.one(found[word], name));
+        let each = found.iter().zip(pairs);
+        let asks = each.map(|(resource, (_, name))| self.one(resource, name));
         Ok(Selected {
             asks: asks.collect::<Result<_, _>>()?,
             is_single: pairs.len() == 1,
@@ -159,7 +160,7 @@ impl Words<'_> {
         })
     }
 
-    fn one(&self, resource: &Resource, name: &str) -> Result<Ask, Failure> {
+    fn one(&self, resource: &Rc<Resource>, name: &str) -> Result<Ask, Failure> {
         if resource.is_namespaced && self.namespace.is_empty() {
             return Err(Failure::new(if self.all_namespaces {
                 "a resource cannot be retrieved by name across all namespaces"
@@ -177,7 +178,7 @@ impl Words<'_> {
         })
     }
 
-    fn namespace_of(&self, resource: &Resource) -> String {
+    fn namespace_of(&self, resource: &Rc<Resource>) -> String {
         if resource.is_namespaced {
             self.namespace.to_owned()
         } else {
