@@ -14,6 +14,8 @@ use std::process::Command;
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "cargo::rerun-if-changed=build.rs")?;
+    // How build.sh has it linked, which Cargo does not see.
+    writeln!(out, "cargo::rerun-if-changed=build/cold.ld")?;
     writeln!(out, "cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH")?;
     // A checkout that is only part of another repository has no commit of its own.
     let is_checkout = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix.is_empty());

@@ -6,6 +6,7 @@
 // Leaves: std plus at most one crate each.
 pub mod backoff;
 pub mod chain;
+pub mod ciphers;
 pub mod group;
 pub mod health;
 pub mod metrics;

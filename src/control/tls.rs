@@ -14,6 +14,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::ciphers;
+
 /// A bundle of all public roots has about 200 KiB.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
@@ -60,7 +62,10 @@ impl Roots {
                     .collect(),
             )),
         };
-        TlsConfig::builder().root_certs(roots).build()
+        TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(ciphers::provider())
+            .build()
     }
 
     /// For a handshake of our own.
@@ -72,8 +77,7 @@ impl Roots {
                 store.add_parsable_certificates(certificates.iter().cloned());
             }
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(ciphers::provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(store)
             .with_no_client_auth();

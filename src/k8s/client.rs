@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response, header};
-use ureq::tls::TlsConfig;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
 use super::Target;
 use super::call::{Call, JSON};
 use super::error::{Cause, Error, Status, Verdict};
+use super::travel::{Limits, OUTPUT, agent, apart};
 use crate::secret::Secret;
 
 /// Refusals are short; the rest of a long one is of no use.
@@ -28,9 +27,8 @@ const ANSWER: usize = 8 << 20;
 const ANSWERED: Duration = Duration::from_secs(15);
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 8 * 1024;
-/// Smaller ones cost more system calls while lists are read.
-const INPUT: usize = 8 * 1024;
-pub(super) const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
+/// Of a head, without path and token.
+const HEAD: usize = 1024;
 
 /// Judges a request by its method and its path with the query; the error says why it
 /// must not be sent.
@@ -52,16 +50,15 @@ impl std::fmt::Debug for Client {
 #[derive(Debug)]
 struct Shared {
     target: Arc<Target>,
-    /// Longest silence while an answer is read, if there is a limit.
-    silence: Option<Duration>,
-    /// Longest wait for the head of an answer.
-    answer: Option<Duration>,
+    limits: Limits,
     way: Mutex<Way>,
 }
 
 #[derive(Debug)]
 struct Way {
     agent: Agent,
+    /// Bytes of a head that it can send.
+    output: usize,
     closed: bool,
 }
 
@@ -98,27 +95,30 @@ impl Client {
     /// A file of the credentials cannot be used.
     pub fn for_logs(&self) -> Result<Self, Error> {
         let silence = Some(Duration::from_secs(120));
-        Self::with(Arc::clone(&self.shared.target), silence, silence)
+        let limits = Limits {
+            silence,
+            answer: silence,
+        };
+        Self::with(Arc::clone(&self.shared.target), limits)
     }
 
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
-        let answer = silence.map(|silence| silence.min(ANSWERED));
-        Self::with(target, silence, answer)
+        let limits = Limits {
+            silence,
+            answer: silence.map(|silence| silence.min(ANSWERED)),
+        };
+        Self::with(target, limits)
     }
 
-    fn with(
-        target: Arc<Target>,
-        silence: Option<Duration>,
-        answer: Option<Duration>,
-    ) -> Result<Self, Error> {
-        let agent = agent(&target, silence, answer)?;
+    fn with(target: Arc<Target>, limits: Limits) -> Result<Self, Error> {
+        let agent = agent(&target, limits, OUTPUT)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 target,
-                silence,
-                answer,
+                limits,
                 way: Mutex::new(Way {
                     agent,
+                    output: OUTPUT,
                     closed: false,
                 }),
             }),
@@ -203,7 +203,7 @@ impl Client {
             .as_ref()
             .is_err_and(|error| error.distrusted() || unknown(error))
         {
-            self.renew();
+            self.renew(OUTPUT);
         }
         outcome
     }
@@ -233,31 +233,42 @@ impl Client {
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization.expose());
         }
-        let agent = self.way().agent.clone();
+        let token = authorization.map_or(0, |authorization| authorization.expose().len());
+        let agent = self.agent_for(call.path.len() + token);
         match call.body {
             Some((content_type, body)) => request
                 .header(header::CONTENT_TYPE, content_type)
                 .body(body)
                 .map_err(ureq::Error::Http)
-                .and_then(|request| agent.run(request)),
+                .and_then(|request| apart(|| agent.run(request))),
             None => request
                 .body(())
                 .map_err(ureq::Error::Http)
-                .and_then(|request| agent.run(request)),
+                .and_then(|request| apart(|| agent.run(request))),
         }
         .map_err(Cause::Transport)
+    }
+
+    /// One that can send a head with a path and a token of so many bytes.
+    fn agent_for(&self, bytes: usize) -> Agent {
+        let needed = (HEAD + bytes).next_multiple_of(OUTPUT);
+        if self.way().output < needed {
+            self.renew(needed);
+        }
+        self.way().agent.clone()
     }
 
     /// Reads the certificates again for the requests to come: the server's own was not
     /// trusted, or ours is no longer accepted, and files are replaced before they end.
     /// When that fails, the old ones stay and the next request says why.
-    fn renew(&self) {
-        let Ok(fresh) = agent(&self.shared.target, self.shared.silence, self.shared.answer) else {
+    fn renew(&self, output: usize) {
+        let Ok(fresh) = agent(&self.shared.target, self.shared.limits, output) else {
             return;
         };
         let mut way = self.way();
         if !way.closed {
             way.agent = fresh;
+            way.output = output;
         }
     }
 
@@ -320,50 +331,10 @@ fn judge(response: Response<Body>) -> Result<Response<Body>, Cause> {
     Err(Cause::Status(Status::of(code.as_u16(), retry_after, &body)))
 }
 
-fn agent(
-    target: &Target,
-    silence: Option<Duration>,
-    answer: Option<Duration>,
-) -> Result<Agent, Error> {
-    let tls = target
-        .tls()
-        .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
-    Ok(Agent::with_parts(
-        config(tls, silence, answer),
-        DefaultConnector::default(),
-        target.names(),
-    ))
-}
-
-fn config(
-    tls: TlsConfig,
-    silence: Option<Duration>,
-    answer: Option<Duration>,
-) -> ureq::config::Config {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        // A proxy for the outside does not lead to the API server.
-        .proxy(None)
-        .tls_config(tls)
-        .user_agent(USER_AGENT)
-        .timeout_connect(Some(Duration::from_secs(5)))
-        .timeout_recv_response(answer)
-        .timeout_per_read(silence)
-        .timeout_per_write(Some(Duration::from_secs(10)))
-        // Each connection has two of either, all touched. The defaults cost ten
-        // times the memory; a header with a long token must fit into the output.
-        .input_buffer_size(INPUT)
-        .output_buffer_size(8 * 1024)
-        .max_idle_connections(1)
-        .max_idle_connections_per_host(1)
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::io::Write;
+    use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
@@ -379,6 +350,23 @@ mod tests {
             write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}").unwrap();
         }
         stream
+    }
+
+    #[test]
+    fn a_long_path_is_sent_whole() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = client_of(&listener);
+        let path = format!("/{}", "x".repeat(20_000));
+        let line = thread::scope(|scope| {
+            let asked = scope.spawn(|| client.get::<serde_json::Value>(&path));
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            drop(stream);
+            asked.join().unwrap().unwrap_err();
+            line
+        });
+        assert_eq!(line, format!("GET {path} HTTP/1.1\r\n"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -21,6 +21,7 @@ use rustls::{ALL_VERSIONS, ClientConfig, DigitallySignedStruct, RootCertStore, S
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
+use crate::ciphers;
 use crate::secret::Secret;
 use crate::token::{Token, Unreadable};
 
@@ -71,7 +72,10 @@ pub(super) fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConfi
         Trust::Anything => TlsConfig::builder().disable_verification(true),
     };
     let identity = identity.map(Identity::load).transpose()?;
-    Ok(builder.client_cert(identity).build())
+    Ok(builder
+        .client_cert(identity)
+        .unversioned_rustls_crypto_provider(ciphers::provider())
+        .build())
 }
 
 /// The same for a connection that the HTTP client cannot make.
@@ -79,7 +83,7 @@ pub(super) fn client_config(
     trust: &Trust,
     identity: Option<&Identity>,
 ) -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(ciphers::provider())
         .with_protocol_versions(ALL_VERSIONS)
         .map_err(|error| error.to_string())?;
     let mut roots = RootCertStore::empty();
@@ -130,7 +134,7 @@ impl ServerCertVerifier for Unchecked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &ring::default_provider().signature_verification_algorithms;
+        let known = &ciphers::provider().signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, known)
     }
 
@@ -140,12 +144,12 @@ impl ServerCertVerifier for Unchecked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &ring::default_provider().signature_verification_algorithms;
+        let known = &ciphers::provider().signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, known)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ring::default_provider()
+        ciphers::provider()
             .signature_verification_algorithms
             .supported_schemes()
     }
@@ -234,14 +238,12 @@ impl Identity {
         };
         let key = PrivateKeyDer::from_pem_slice(&text).map_err(broken)?;
         let certificates = owned(&chain);
-        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(
-            |error| match error {
-                rustls::Error::InconsistentKeys(_) => {
-                    format!("{} does not belong to {}", self.key, self.certificate)
-                }
-                error => format!("{} or {} is unusable: {error}", self.key, self.certificate),
-            },
-        )?;
+        CertifiedKey::from_der(chain, key, &ciphers::provider()).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                format!("{} does not belong to {}", self.key, self.certificate)
+            }
+            error => format!("{} or {} is unusable: {error}", self.key, self.certificate),
+        })?;
         let key =
             PrivateKey::from_pem(&text).map_err(|_| format!("{} is not a usable key", self.key))?;
         Ok(ClientCert::new_with_certs(&certificates, key))

@@ -22,6 +22,7 @@ pub mod quantity;
 pub mod rights;
 mod socket;
 mod target;
+mod travel;
 pub mod types;
 pub mod usage;
 pub mod watch;

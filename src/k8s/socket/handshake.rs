@@ -52,7 +52,7 @@ pub(super) fn request(question: &Question<'_>) -> Vec<u8> {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
          Sec-WebSocket-Protocol: {}\r\nUser-Agent: {}\r\n",
         question.protocols.join(", "),
-        crate::k8s::client::USER_AGENT,
+        crate::k8s::travel::USER_AGENT,
     );
     if let Some(authorization) = question.authorization {
         text.extend(["Authorization: ", authorization.expose(), "\r\n"]);

@@ -100,7 +100,7 @@ impl Usage {
     fn of(agent: &Agent) -> Self {
         let folder = format!("/proc/{}", agent.pid());
         let status = fs::read_to_string(format!("{folder}/status")).unwrap();
-        let (mut nanoseconds, mut wakeups) = (0, 0);
+        let (mut nanoseconds, mut wakeups, mut threads) = (0, 0, 0);
         for task in fs::read_dir(format!("{folder}/task")).unwrap() {
             let task = task.unwrap().path();
             // A thread may end meanwhile.
@@ -108,13 +108,15 @@ impl Usage {
             let spent = read("schedstat");
             nanoseconds += first(&spent);
             wakeups += field(&read("status"), "voluntary_ctxt_switches:");
+            // Others end with their request to the API server.
+            threads += u64::from(read("comm") != "request\n");
         }
         Self {
             resident: field(&status, "VmRSS:") * 1024,
             resident_peak: field(&status, "VmHWM:") * 1024,
             anonymous: field(&status, "RssAnon:") * 1024,
-            threads: field(&status, "Threads:"),
-            processor: Duration::from_nanos(nanoseconds),
+            threads,
+            processor: Duration::from_nanos(nanoseconds).max(spent(&folder)),
             wakeups,
         }
     }
@@ -137,6 +139,15 @@ fn at_rest(agent: &Agent) -> Usage {
 fn field(status: &str, name: &str) -> u64 {
     let rest = status.lines().find_map(|line| line.strip_prefix(name));
     rest.map_or(0, first)
+}
+
+/// Processor time of all threads, those that ended included, in the kernel's hundredths of a second:
+/// <https://docs.kernel.org/filesystems/proc.html>, "stat".
+fn spent(folder: &str) -> Duration {
+    let stat = fs::read_to_string(format!("{folder}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(first);
+    Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
 fn first(text: &str) -> u64 {

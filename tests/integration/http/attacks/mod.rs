@@ -42,7 +42,7 @@ struct Target {
 struct Vitals {
     resident: u64,
     peak: u64,
-    threads: u64,
+    threads: usize,
 }
 
 impl Target {
@@ -121,8 +121,15 @@ fn vitals(pid: u32) -> Vitals {
     Vitals {
         resident: field("VmRSS:") << 10,
         peak: field("VmHWM:") << 10,
-        threads: field("Threads:"),
+        threads: lasting(&format!("/proc/{pid}/task")),
     }
+}
+
+/// Threads but those that end with their request to the API server.
+fn lasting(tasks: &str) -> usize {
+    let tasks = fs::read_dir(tasks).expect("it is alive");
+    let names = tasks.map_while(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name != "request\n").count()
 }
 
 /// The same program with the same environment, under a hard limit of descriptors.

@@ -1,0 +1,74 @@
+//! How requests travel: time limits, buffers, and a thread of their own.
+
+use std::time::Duration;
+use std::{panic, thread};
+
+use ureq::Agent;
+use ureq::unversioned::transport::DefaultConnector;
+
+use super::Target;
+use super::error::{Cause, Error};
+
+/// Smaller ones cost more system calls while lists are read.
+const INPUT: usize = 8 * 1024;
+/// Bytes sent at once, and least room for the head of a request.
+pub(super) const OUTPUT: usize = 4 * 1024;
+pub(super) const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
+const STACK: usize = 256 * 1024;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Longest silence while an answer is read.
+    pub(super) silence: Option<Duration>,
+    /// Longest wait for its head.
+    pub(super) answer: Option<Duration>,
+}
+
+/// A client of its own connections, whose requests have heads of at most `output` bytes.
+///
+/// # Errors
+/// A file of the credentials cannot be used.
+pub(super) fn agent(target: &Target, limits: Limits, output: usize) -> Result<Agent, Error> {
+    let tls = target
+        .tls()
+        .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // A proxy for the outside does not lead to the API server.
+        .proxy(None)
+        .tls_config(tls)
+        .user_agent(USER_AGENT)
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .timeout_recv_response(limits.answer)
+        .timeout_per_read(limits.silence)
+        .timeout_per_write(Some(Duration::from_secs(10)))
+        // Each connection has two of either, all touched. The defaults cost ten
+        // times the memory.
+        .input_buffer_size(INPUT)
+        .output_buffer_size(output)
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .build();
+    let connector = DefaultConnector::default();
+    Ok(Agent::with_parts(config, connector, target.names()))
+}
+
+/// Runs it on a thread that ends with it. A handshake takes 40 KB of stack, which a
+/// watch would otherwise keep for the hours in which it only waits.
+///
+/// # Errors
+/// Those of `run`, and that no thread could be started.
+pub(super) fn apart<T: Send>(
+    run: impl FnOnce() -> Result<T, ureq::Error> + Send,
+) -> Result<T, ureq::Error> {
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("request".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, run)
+            .map_err(ureq::Error::Io)?
+            .join()
+            .unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
+}
