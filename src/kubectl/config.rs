@@ -1,7 +1,8 @@
 //! `kubectl config`: the kubeconfig files of this machine.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -157,12 +158,19 @@ fn use_context(session: &mut Session<'_>) -> Result<(), Failure> {
     };
     let file = files.iter().find(|file| has(file)).or(files.first());
     let file = file.ok_or_else(|| Failure::new("there is no kubeconfig"))?;
-    let text = fs::read_to_string(file)?;
-    // Beside the old one, so that there is always a whole file.
+    // The file itself where a link leads to it.
+    let file = fs::canonicalize(file)?;
+    let text = fs::read_to_string(&file)?;
+    let permissions = fs::metadata(&file)?.permissions();
+    // Beside the old one, so that there is always a whole file; nobody else may read it meanwhile.
     let new = file.with_extension("new");
-    fs::write(&new, with_current(&text, &name))?;
-    fs::set_permissions(&new, fs::metadata(file)?.permissions())?;
-    fs::rename(&new, file)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+        .open(&new)?
+        .write_all(with_current(&text, &name).as_bytes())?;
+    fs::set_permissions(&new, permissions)?;
+    fs::rename(&new, &file)?;
     Ok(writeln!(session.out(), "Switched to context {name:?}.")?)
 }
 
