@@ -40,18 +40,19 @@ impl Request {
     /// None: it is about no object (versions, discovery).
     pub fn of(method: &str, path: &str) -> Option<Self> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut segments = path
-            .split('/')
-            .skip(1)
-            .filter(|segment| !segment.is_empty());
+        // What the server sees is what is judged.
+        let path = decoded(path);
+        let names = path.split('/').filter(|name| !name.is_empty());
+        let mut segments = names.peekable();
         let group = match segments.next()? {
             "api" => "",
             "apis" => segments.next()?,
             _ => return None,
         };
         let _version = segments.next()?;
-        let rest = segments.map(decoded).collect();
-        let (namespace, mut parts) = placed(rest);
+        // The old form of a watch, which servers still know.
+        let is_watch = segments.next_if_eq(&"watch").is_some();
+        let (namespace, mut parts) = placed(segments.map(str::to_owned).collect());
         let kind = parts.next()?;
         let name = parts.next();
         let part = parts.next();
@@ -60,7 +61,7 @@ impl Request {
             resource = format!("{resource}.{group}");
         }
         let has = |pair: &str| query.split('&').any(|one| one == pair);
-        let watches = has("watch=true") || has("watch=1");
+        let watches = is_watch || has("watch=true") || has("watch=1");
         // However it is asked for, it is the same way in.
         let verb = match part.as_deref().is_some_and(is_way_in) {
             true => "create",
@@ -76,6 +77,14 @@ impl Request {
             name,
             dry_run: has("dryRun=All"),
         })
+    }
+
+    /// Whether a server may read another path in it than [`Request::of`] does: one with
+    /// encoded slashes, or with dots for a name.
+    pub fn is_ambiguous(path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default();
+        let odd = |name: &String| name.contains('/') || matches!(name.as_str(), "." | "..");
+        path.split('/').map(decoded).any(|name| odd(&name))
     }
 
     /// Whether it changes anything; questions about rights are asked by `create`.
@@ -163,10 +172,10 @@ fn is_way_in(part: &str) -> bool {
     matches!(part, "exec" | "attach" | "portforward" | "proxy")
 }
 
-/// A segment without percent-encoding: what the server sees is what is judged.
-fn decoded(segment: &str) -> String {
+/// Without percent-encoding.
+fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
-    let mut rest = segment.as_bytes();
+    let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let code = after.get(..2).filter(|_| *first == b'%');
         let code = code.and_then(|code| std::str::from_utf8(code).ok());
@@ -189,6 +198,12 @@ mod tests {
         for (method, path, words) in [
             ("GET", "/api/v1/pods", "list pods"),
             ("GET", "/api/v1/pods?watch=true", "watch pods"),
+            ("GET", "/%61pi/v1/w%61tch/secret%73", "watch secrets"),
+            (
+                "GET",
+                "/api/v1/watch/namespaces/a/secrets/b",
+                "watch secrets b in a",
+            ),
             ("GET", "/api/v1/nodes/a", "get nodes a"),
             ("GET", "/api/v1/namespaces", "list namespaces"),
             ("DELETE", "/api/v1/namespaces/a", "delete namespaces a"),
@@ -245,6 +260,26 @@ mod tests {
             "/openapi/v3/x",
         ] {
             assert_eq!(Request::of("GET", path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_may_read_in_another_way_is_ambiguous() {
+        for path in [
+            "/api/v1/namespaces/a%2Fsecrets",
+            "/api/v1/namespaces/a/pods/b%2fexec",
+            "/api/v1/namespaces/a/configmaps/../secrets",
+            "/api/v1/namespaces/a/configmaps/%2e%2E/secrets",
+            "/api/./v1/secrets",
+        ] {
+            assert!(Request::is_ambiguous(path), "{path}");
+        }
+        for path in [
+            "/api/v1/pods?labelSelector=a%2Fb",
+            "/api/v1/namespaces/a/events/b..c",
+            "/api/v1/namespaces/a/services/b%3A80/proxy/",
+        ] {
+            assert!(!Request::is_ambiguous(path), "{path}");
         }
     }
 

@@ -93,13 +93,17 @@ impl Job {
     pub(super) fn guard(&self, policy: Arc<Policy>) -> k8s::Guard {
         let visits = Arc::clone(&self.visits);
         Arc::new(move |method, path| {
-            let Some(request) = Request::of(method, path) else {
+            let (judged, told) = if Request::is_ambiguous(path) {
+                let reason = "the agent's policy refuses encoded slashes and dots in a path";
+                (Err(reason.to_owned()), format!("{method} {path}"))
+            } else if let Some(request) = Request::of(method, path) {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                let judged = policy.judge(&request, since.unwrap_or_default().as_secs());
+                (judged, request.to_string())
+            } else {
                 return Ok(());
             };
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let judged = policy.judge(&request, since.unwrap_or_default().as_secs());
             let mut visits = visits.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = request.to_string();
             if visits.requests.len() < MOST_REQUESTS && visits.requests.last() != Some(&told) {
                 visits.requests.push(told);
             }

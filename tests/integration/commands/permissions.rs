@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::super::support::eventually;
-use super::{Rig, touch};
+use super::{Op, Rig, touch};
 
 fn secret(args: &[&str]) -> Value {
     json!({"type": "kubectl", "payload": {"args": args, "namespace": "shop"}})
@@ -83,6 +83,28 @@ fn secrets_are_read_by_an_explicit_rule_alone() {
         (&lines[1]["verb"], &lines[1]["who"]),
         (&json!("get"), &json!("control plane"))
     );
+}
+
+#[test]
+fn no_spelling_of_a_path_leads_around_the_policy() {
+    let rig = Rig::new();
+    with_secret(&rig);
+    let _agent = rig.agent();
+    for path in [
+        "/api/v1/namespaces/shop/secrets/key",
+        "/api/v1/namespaces/shop%2Fsecrets%2Fkey",
+        "/api/v1/namespaces/shop/configmaps/../secrets/key",
+        "/api/v1/watch/namespaces/shop/secrets/key",
+        "//api/v1/namespaces/shop/secrets/key",
+        "/%61pi/v1/namespaces/shop/secrets/key",
+    ] {
+        let refused = rig.outcome(&secret(&["get", "--raw", path]));
+        assert_eq!(
+            refused["metadata"]["outcome"], "refused",
+            "{path}: {refused}"
+        );
+        assert!(rig.api.requests(path, Op::Get).is_empty(), "{path}");
+    }
 }
 
 #[test]
