@@ -10,14 +10,18 @@ use super::discovery::Discovery;
 use super::failure::Failure;
 use crate::k8s::{Answer, Call, Client, JSON};
 
-/// Longest answer that is kept as a whole; lists come in pages.
-const MOST_BYTES: u64 = 64 << 20;
+/// Longest answer that is kept as a whole on the command line; lists come in pages.
+pub(super) const MOST_BYTES: u64 = 64 << 20;
+/// The same inside the agent, whose own memory it takes: more than the store behind the
+/// API takes in for one object.
+pub(super) const MOST_BYTES_IN_AGENT: u64 = 4 << 20;
 
 /// The server and where requests go that name no namespace.
 #[derive(Debug)]
 pub struct Api {
     pub client: Client,
     pub namespace: String,
+    most_bytes: u64,
     discovery: OnceCell<Discovery>,
     warnings: RefCell<Warnings>,
 }
@@ -29,10 +33,11 @@ struct Warnings {
 }
 
 impl Api {
-    pub(super) fn new(client: Client, namespace: String) -> Self {
+    pub(super) fn new(client: Client, namespace: String, most_bytes: u64) -> Self {
         Self {
             client,
             namespace,
+            most_bytes,
             discovery: OnceCell::new(),
             warnings: RefCell::default(),
         }
@@ -82,10 +87,10 @@ impl Api {
     pub fn bytes(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
         let mut answer = self.open(call)?;
         let mut body = Vec::new();
-        let read = answer.by_ref().take(MOST_BYTES).read_to_end(&mut body);
+        let read = answer.by_ref().take(self.most_bytes).read_to_end(&mut body);
         match read {
-            Ok(count) if count as u64 == MOST_BYTES => Err(Failure::new(
-                "the answer of the server is too long; use --chunk-size",
+            Ok(count) if count as u64 == self.most_bytes => Err(Failure::new(
+                "the answer of the server is too long: ask for less, or use --chunk-size",
             )),
             Ok(_) => Ok(body),
             Err(error) => Err(answer.broken(error).into()),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::Api;
+use super::api::{self, Api};
 use super::failure::Failure;
 use super::flags::{self, Flags};
 use super::verbs::{self, GLOBAL, Verb};
@@ -94,10 +94,14 @@ impl Session<'_> {
             "" => namespace,
             given => given.to_owned(),
         };
-        Ok(Rc::clone(
-            self.api
-                .get_or_init(|| Rc::new(Api::new(client, namespace))),
-        ))
+        let most = if self.is_local() {
+            api::MOST_BYTES
+        } else {
+            api::MOST_BYTES_IN_AGENT
+        };
+        Ok(Rc::clone(self.api.get_or_init(|| {
+            Rc::new(Api::new(client, namespace, most))
+        })))
     }
 
     /// For what was asked for.

@@ -92,6 +92,8 @@ many_pods() {
 	seen
 	within 60 "5,000 pods in a heartbeat" counted 5000
 	more_beats 5 30
+	agent_id=$(agents | jq -r '.[0].id')
+	ask 240 '"get", "pods", "-A", "-o", "json"' .truncated
 	[ "$(restarts)" = 0 ] || fail "restarted: $(of_pod .status.containerStatuses[0].lastState)"
 	limit=$(figure memory.limit_in_bytes memory.max)
 	peak=$(figure memory.max_usage_in_bytes memory.peak)

@@ -67,18 +67,23 @@ probed() {
 	! grep -q "$token" "$work/agent.log" || fail "the token is in the log"
 	! grep -q ERROR "$work/agent.log" || fail "errors in the log"
 	grep -o '([a-z0-9, -]*)$' docs/diagrams/components.md | tr -d '(),' | tr ' ' '\n' | sort >"$work/drawn"
-	cat "/proc/$(process)"/task/*/comm | grep -vx pipeops-agent | sort >"$work/threads"
+	cat "/proc/$(process)"/task/*/comm | grep -vxE 'pipeops-agent|request' | sort >"$work/threads"
 	diff "$work/drawn" "$work/threads" >"$work/threads.log" || fail "docs/diagrams/components.md has other threads"
 }
 
 commanded() {
-	plane "agents/$agent_id/commands" -d '{"type": "kubectl", "payload": {"args": ["get", "nodes", "-o", "name"]}}' >/dev/null
-	within 30 "the result of a command" command_done
+	ask 30 '"get", "nodes", "-o", "name"' '.output == "node/node-1\n"'
 }
 
-command_done() {
+# Queued, and done as it should be.
+ask() { # SECONDS ARGUMENTS FILTER
+	plane "agents/$agent_id/commands" -d "{\"type\": \"kubectl\", \"payload\": {\"args\": [$2], \"timeout_seconds\": $1}}" >/dev/null
+	within "$1" "the result of a command" command_done "$3"
+}
+
+command_done() { # FILTER
 	plane "agents/$agent_id/commands" |
-		jq -e '.[-1].result | .success and .exit_code == 0 and .output == "node/node-1\n"'
+		jq -e ".[-1].result | .success and .exit_code == 0 and ($1)"
 }
 
 uninstalled() {

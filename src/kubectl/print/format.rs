@@ -121,6 +121,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether objects of a list wait for the last one.
+    pub fn keeps(&self) -> bool {
+        matches!(self.format, Format::Path(..))
+    }
+
     /// The next object; shown at once where that is possible.
     ///
     /// # Errors

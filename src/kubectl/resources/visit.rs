@@ -7,6 +7,9 @@ use crate::k8s::{Call, JSON};
 use crate::kubectl::api::Api;
 use crate::kubectl::failure::Failure;
 
+/// Objects of a page at most: as values they are several times their text.
+const PAGE: i64 = 50;
+
 /// Hands out each object in turn, lists page by page. Goes on after failures, which it
 /// returns; `chunk` objects are asked for at once, all if it is 0.
 pub fn visit(
@@ -34,7 +37,7 @@ fn pages(
     chunk: i64,
     each: &mut dyn FnMut(&Ask, Value) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut pages = Pages::new(chunk);
+    let mut pages = Pages::new(chunk.min(PAGE));
     while let Some(path) = pages.next(selected, ask) {
         let page = api.call(&Call::get(&path, JSON));
         let mut page = page.map_err(|failure| selected.about(ask, failure))?;

@@ -24,14 +24,7 @@ fn what_had_begun_is_unknown_and_what_had_not_runs() {
     let rig = Rig::new();
     let agent = rig.agent();
     rig.id();
-    let gates: Vec<_> = (0..4)
-        .map(|n| rig.touch_slowly(&format!("slow-{n}")))
-        .collect();
-    for slow in 0..4 {
-        eventually("it runs", || {
-            (rig.runs(&format!("slow-{slow}")) == 1).then_some(())
-        });
-    }
+    let gates = rig.all_workers_busy();
     rig.touch("waits");
     eventually("it is in hand", || {
         (rig.seen("waits")["handed_out"] == 1).then_some(())

@@ -128,6 +128,19 @@ impl Rig {
         self.queue(&touch(pod))
     }
 
+    /// Four commands that run, `slow-0` to `slow-3`, until their gates open.
+    #[track_caller]
+    fn all_workers_busy(&self) -> Vec<Gate> {
+        let slow: Vec<_> = (0..4).map(|n| format!("slow-{n}")).collect();
+        let gates = slow.iter().map(|pod| self.touch_slowly(pod)).collect();
+        for pod in &slow {
+            eventually("all workers are busy", || {
+                (self.runs(pod) == 1).then_some(())
+            });
+        }
+        gates
+    }
+
     /// As [`Rig::touch`], but the API server does not answer before the gate opens.
     #[track_caller]
     fn touch_slowly(&self, pod: &str) -> Gate {

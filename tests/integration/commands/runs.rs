@@ -51,6 +51,32 @@ fn commands_run_and_their_results_come_back() {
 }
 
 #[test]
+fn what_does_not_fit_into_the_agent_is_refused_and_pages_are_small() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    let path = "/api/v1/namespaces/default/pods";
+    let list = |items: Vec<Value>| json!({"kind": "PodList", "apiVersion": "v1", "items": items});
+    let pods = (0..251).map(|n| json!({"metadata": {"name": format!("pod-{n}")}}));
+    rig.api.set_answer(path, list(pods.collect()));
+    let get = |form: &str| {
+        let args = ["get", "pods", "-o", form];
+        rig.outcome(&json!({"type": "kubectl", "payload": {"args": args}}))
+    };
+    // Written one by one: any number fits.
+    assert_eq!(get("name")["exit_code"], 0);
+    let asked = rig.api.requests(path, Op::Get);
+    assert_eq!(asked[0].query("limit"), Some("50"), "{asked:?}");
+    let kept = get("jsonpath={.items}");
+    let error = kept["error"].as_str().unwrap();
+    assert!(error.contains("more than 250 objects"), "{error}");
+
+    let large = json!({"metadata": {"name": "x".repeat(5 << 20)}});
+    rig.api.set_answer(path, list(vec![large]));
+    let error = get("json")["error"].to_string();
+    assert!(error.contains("too long: ask for less"), "{error}");
+}
+
+#[test]
 fn what_makes_no_sense_is_answered_with_the_reason() {
     let rig = Rig::new();
     let _agent = rig.agent();
@@ -113,14 +139,7 @@ fn a_long_command_holds_up_nobody_and_too_many_wait_outside() {
     let rig = Rig::new();
     let agent = rig.agent();
     rig.id();
-    let gates: Vec<_> = (0..4)
-        .map(|n| rig.touch_slowly(&format!("slow-{n}")))
-        .collect();
-    for slow in 0..4 {
-        eventually("all workers are busy", || {
-            (rig.runs(&format!("slow-{slow}")) == 1).then_some(())
-        });
-    }
+    let gates = rig.all_workers_busy();
     let beats = rig.plane.agents()[0]["heartbeats"].as_u64();
     let many: Vec<String> = (0..40).map(|n| rig.touch(&format!("pod-{n}"))).collect();
     // What is refused for now is no result, and comes again.
