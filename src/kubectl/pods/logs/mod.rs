@@ -1,20 +1,17 @@
 //! `kubectl logs`: of one container, of all in a pod, of all that a selector means.
 
-use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+mod follow;
+mod output;
 
 use serde_json::Value;
 
-use super::run::{broken, until_stopped};
+use self::output::Lines;
 use super::{CONTAINER, Order};
-use crate::k8s::Client;
 use crate::k8s::logs::{self, Question, Since};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::flags::{Flags, Group, Kind, flag, switch, text};
 use crate::kubectl::session::Session;
 use crate::kubectl::verbs::{SELECTOR, Verb};
-use crate::stop::{self, Stop, StopSource};
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "logs",
@@ -68,7 +65,7 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
         )));
     }
     if follow {
-        return follow_all(session, &logs);
+        return follow::follow_all(session, &logs);
     }
     let client = session.api()?.client.clone();
     for log in &logs {
@@ -260,162 +257,5 @@ fn log(pattern: &Question, pod: &Value, container: String) -> Log {
             container,
             ..pattern.clone()
         },
-    }
-}
-
-/// Follows all at once, a thread each. The first that fails ends them.
-fn follow_all(session: &mut Session<'_>, logs: &[Log]) -> Result<(), Failure> {
-    let client = session.api()?.client.for_logs()?;
-    let (source, stop) = stop::channel();
-    let outputs: Vec<_> = logs.iter().map(|log| Prefix::of(session, log)).collect();
-    let followers = Followers {
-        tolerant: session.flags.on("ignore-errors"),
-        source: Mutex::new(Some(source)),
-        out: Mutex::new(&mut *session.io.stdout),
-        failed: Mutex::new(None),
-        client,
-        stop,
-    };
-    until_stopped(&session.context.stop, &|| followers.end(), || {
-        thread::scope(|scope| {
-            for (log, prefix) in logs.iter().zip(outputs) {
-                let followers = &followers;
-                scope.spawn(move || followers.follow(log, prefix));
-            }
-        });
-    });
-    match held(&followers.failed).take() {
-        Some(failure) => Err(failure),
-        None => Ok(()),
-    }
-}
-
-/// What the threads that follow share.
-struct Followers<'a> {
-    client: Client,
-    stop: Stop,
-    /// Gone when all are to end.
-    source: Mutex<Option<StopSource>>,
-    out: Mutex<&'a mut (dyn Write + Send)>,
-    failed: Mutex<Option<Failure>>,
-    tolerant: bool,
-}
-
-impl Followers<'_> {
-    fn end(&self) {
-        drop(held(&self.source).take());
-        self.client.shutdown();
-    }
-
-    fn follow(&self, log: &Log, mut prefix: Prefix) {
-        let mut sink = |bytes: &[u8]| {
-            let mut out = held(&self.out);
-            prefix.write(&mut **out, bytes).and_then(|()| out.flush())
-        };
-        let Log { question, instance } = log;
-        let outcome = logs::follow(&self.client, question, instance, &self.stop, &mut sink);
-        match outcome {
-            Ok(()) => {}
-            Err(error) if self.tolerant && !error.is_output() => {
-                let failure = Failure::from(error);
-                // If that cannot be written, the next line cannot, and ends it.
-                let _ = writeln!(held(&self.out), "error: {}", failure.message());
-            }
-            Err(error) => {
-                held(&self.failed).get_or_insert_with(|| broken(error));
-                self.end();
-            }
-        }
-    }
-}
-
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// `[pod/NAME/CONTAINER] ` in front of each line, where that is wished for.
-struct Prefix {
-    text: String,
-    /// Whether a line is under way.
-    begun: bool,
-}
-
-impl Prefix {
-    fn of(session: &Session<'_>, log: &Log) -> Prefix {
-        let wanted = session.flags.on("prefix") || session.flags.on("all-pods");
-        let Question { pod, container, .. } = &log.question;
-        Prefix {
-            text: match wanted {
-                true => format!("[pod/{pod}/{container}] "),
-                false => String::new(),
-            },
-            begun: false,
-        }
-    }
-
-    fn write(&mut self, out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
-        if self.text.is_empty() {
-            return out.write_all(bytes);
-        }
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if !self.begun {
-                out.write_all(self.text.as_bytes())?;
-            }
-            out.write_all(line)?;
-            self.begun = !line.ends_with(b"\n");
-        }
-        Ok(())
-    }
-}
-
-/// The output of logs that are read one after the other.
-struct Lines<'a> {
-    out: &'a mut dyn Write,
-    prefix: Prefix,
-    tolerant: bool,
-}
-
-impl<'a> Lines<'a> {
-    fn new(session: &'a mut Session<'_>, log: &Log) -> Lines<'a> {
-        Lines {
-            prefix: Prefix::of(session, log),
-            tolerant: session.flags.on("ignore-errors"),
-            out: session.out(),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.prefix.write(self.out, bytes)
-    }
-
-    /// Prints a failure instead of ending with it, where that is wished for.
-    fn tolerate(self, outcome: Result<(), crate::k8s::Error>) -> Result<(), Failure> {
-        match outcome.map_err(broken) {
-            Err(failure) if self.tolerant && !failure.text().is_empty() => {
-                Ok(writeln!(self.out, "error: {}", failure.message())?)
-            }
-            outcome => outcome,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_line_gets_its_prefix_once() {
-        let mut prefix = Prefix {
-            text: "[p] ".to_owned(),
-            begun: false,
-        };
-        let mut out = Vec::new();
-        for part in ["a\nb", "b\n", "\nc"] {
-            prefix.write(&mut out, part.as_bytes()).unwrap();
-        }
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "[p] a\n[p] bb\n[p] \n[p] c"
-        );
     }
 }
