@@ -168,6 +168,12 @@ pub(super) mod tests {
 
     use super::*;
 
+    pub(crate) const END: End = End {
+        outcome: Outcome::Completed,
+        exit_code: Some(0),
+        duration_ms: 7,
+    };
+
     fn ends() -> impl Strategy<Value = End> {
         (0u8..10, any::<Option<i32>>(), any::<u32>()).prop_map(|(code, exit_code, duration_ms)| {
             End {

@@ -155,14 +155,8 @@ fn key(id: &str) -> [u8; 16] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::codec::tests::records;
+    use super::super::codec::tests::{END, records};
     use super::*;
-
-    const END: End = End {
-        outcome: Outcome::Completed,
-        exit_code: Some(0),
-        duration_ms: 7,
-    };
 
     fn record(id: &str, at: u32, fact: Fact) -> Record {
         let id = id.to_owned();

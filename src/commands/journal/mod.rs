@@ -250,14 +250,10 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::codec::tests::END;
     use super::*;
     use crate::commands::Outcome;
 
-    const END: End = End {
-        outcome: Outcome::Completed,
-        exit_code: Some(0),
-        duration_ms: 7,
-    };
     const LIMIT: u64 = 1 << 20;
 
     fn journal(folder: &Path) -> Journal {
