@@ -27,8 +27,8 @@ ALWAYS = """
     *(.text*.*13pipeops_agent5check*)
     *(.text*.*13pipeops_agent3k8s6socket*)
     *(.text*.*13pipeops_agent3k8s4logs*)
-    /* Objects of ring in assembler, which are one section each: ways that no processor with AES takes. */
-    *chacha20_poly1305_x86_64*(.text) *chacha-x86_64*(.text) *vpaes*(.text) *sha512-x86_64*(.text)
+    /* Objects of ring in assembler, which are one section each: for processors without AES, and Ed25519. */
+    *vpaes*(.text) *sha512-x86_64*(.text)
 """
 
 SCRIPT = """/* Written by build/cold.py: functions that an agent at rest never ran, in a segment of their own.
@@ -44,13 +44,7 @@ SECTIONS
   {%s%s
   }
 }
-INSERT AFTER .fini;
-/* What unwinding reads: as far from what is read all the time. */
-SECTIONS
-{
-  . = ALIGN(CONSTANT(MAXPAGESIZE)) + 2 * CONSTANT(MAXPAGESIZE);
-}
-INSERT AFTER .rodata;"""
+INSERT AFTER .fini;"""
 
 
 def ran(profiles):

@@ -20,7 +20,7 @@ main() {
 
 # Its own port, and an end that callgrind sees.
 profile() {
-	timeout --signal=TERM 75 valgrind --tool=callgrind --demangle=no --callgrind-out-file="$folder/profile" \
+	PIPEOPS_API_TOKEN=secret timeout --signal=TERM 75 valgrind --tool=callgrind --demangle=no --callgrind-out-file="$folder/profile" \
 		"$folder/agent" --state-dir "$folder/state" --listen 127.0.0.1 --port 18079 >"$folder/log" 2>&1 || {
 		[ $? -eq 124 ] || die "the agent failed: $(tail -n 3 "$folder/log")"
 	}

@@ -315,7 +315,7 @@ pub static SETTINGS: [Setting; 21] = [
         env: "PIPEOPS_LOG_LEVEL",
         kind: Kind::Level,
         default: Value("info"),
-        help: "error, warn, info, debug, trace",
+        help: "error, warn, info, debug; trace is the same",
     },
     Setting {
         key: Key::LogFormat,
