@@ -3,8 +3,9 @@
 //!
 //! The lines are in files, one a line. `{ns}` is a namespace full of objects, `{files}` a
 //! folder of manifests. Lines that differ are in `differences.txt`, each with a reason.
-//! `PIPEOPS_KUBECTL_LINES` names a part of the lines to run, for whoever works on them.
+//! Lines that change things are in files of their own (see [`changes`]).
 
+mod changes;
 mod words;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,215 @@
+//! Command lines that change things: run by kubectl in one namespace and by this program in
+//! another that started alike. What they print is equal byte for byte, the names of the two
+//! namespaces aside; what they did is seen by the lines that read between them.
+//!
+//! The lines of a file run in order. `{ns}` is the namespace, `{files}` the folder
+//! `changes` with its manifests. `LINE < FILE` gives a file of that folder as standard
+//! input. A line may start with
+//! - `kubectl `: run by kubectl in both, to prepare or to wait; not compared;
+//! - `last `: only the last line of the output is compared, where what comes before hangs
+//!   on the moment (`rollout status`);
+//! - `ages `: ages and times are masked.
+//!
+//! `PIPEOPS_KUBECTL_LINES` names a file (`apply`) to run alone, for whoever works on it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use super::super::rig::{self, Cluster, Namespace};
+use super::words::split;
+use super::{Outcome, differences, told};
+use crate::support::program;
+
+/// Runs the lines of a file in two fresh namespaces, and fails with all that differ.
+fn compare(name: &str, lines: &str) {
+    let only = std::env::var("PIPEOPS_KUBECTL_LINES");
+    if only.is_ok_and(|only| only != name) {
+        return;
+    }
+    let Some(cluster) = rig::cluster() else {
+        return;
+    };
+    let stage = Stage::new(&cluster, name);
+    let reasons = differences();
+    let mut wrong = Vec::new();
+    for line in lines.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let found = stage.difference(line);
+        match (found, reasons.get(line)) {
+            (Some(difference), None) => wrong.push(difference),
+            (None, Some(reason)) => wrong.push(format!("{line}: no longer differs ({reason})")),
+            _ => {}
+        }
+    }
+    let count = wrong.len();
+    assert!(wrong.is_empty(), "{count} differ\n{}", wrong.join("\n"));
+}
+
+/// A namespace for each of the two.
+struct Stage<'c> {
+    theirs: Side<'c>,
+    ours: Side<'c>,
+}
+
+struct Side<'c> {
+    cluster: &'c Cluster,
+    namespace: Namespace<'c>,
+    /// The manifests with the namespace's name in them, and a home.
+    folder: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl<'c> Stage<'c> {
+    fn new(cluster: &'c Cluster, name: &str) -> Self {
+        let kubectl = cluster.command(&[]);
+        let kubectl = Path::new(kubectl.get_program()).to_owned();
+        Self {
+            theirs: Side::new(cluster, &format!("{name}-a"), kubectl),
+            ours: Side::new(cluster, &format!("{name}-b"), PathBuf::from("ours")),
+        }
+    }
+
+    /// How the two differ, if they do.
+    fn difference(&self, line: &str) -> Option<String> {
+        if let Some(rest) = line.strip_prefix("kubectl ") {
+            let kubectl = &self.theirs.program;
+            let sides = [&self.theirs, &self.ours].map(|side| (side, side.start(kubectl, rest)));
+            for (side, child) in sides {
+                let outcome = side.outcome(child.wait_with_output().unwrap());
+                assert_eq!(
+                    outcome.code,
+                    Some(0),
+                    "{line}: {}{}",
+                    outcome.out,
+                    outcome.err
+                );
+            }
+            return None;
+        }
+        let (mask, rest): (fn(String) -> String, _) = match line.split_once(' ') {
+            Some(("last", rest)) => (last, rest),
+            Some(("ages", rest)) => (without_ages, rest),
+            _ => (|text| text, line),
+        };
+        let pair = [&self.theirs, &self.ours].map(|side| (side, side.start(&side.program, rest)));
+        let [theirs, ours] = pair.map(|(side, child)| {
+            let outcome = side.outcome(child.wait_with_output().unwrap());
+            Outcome {
+                out: mask(outcome.out),
+                err: mask(outcome.err),
+                ..outcome
+            }
+        });
+        (theirs != ours).then(|| told(line, &theirs, &ours))
+    }
+}
+
+impl<'c> Side<'c> {
+    fn new(cluster: &'c Cluster, name: &str, program: PathBuf) -> Self {
+        let side = Self {
+            cluster,
+            namespace: cluster.namespace(name),
+            folder: tempfile::tempdir().unwrap(),
+            program,
+        };
+        side.prepare()
+    }
+
+    fn prepare(mut self) -> Self {
+        let given =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/cluster/kubectl/changes");
+        for file in fs::read_dir(given).unwrap().map(Result::unwrap) {
+            let target = self.folder.path().join(file.file_name());
+            let text = fs::read_to_string(file.path()).unwrap();
+            fs::write(target, text.replace("@NAME@", &self.namespace.name)).unwrap();
+        }
+        let link = self.folder.path().join("kubectl");
+        std::os::unix::fs::symlink(program(), &link).unwrap();
+        if self.program == Path::new("ours") {
+            self.program = link;
+        }
+        let config = ["config", "view", "--raw", "-o", "json"];
+        let mut config: serde_json::Value =
+            serde_json::from_str(&self.cluster.kubectl(&config)).unwrap();
+        config["contexts"][0]["context"]["namespace"] = self.namespace.name.clone().into();
+        fs::write(self.folder.path().join("kubeconfig"), config.to_string()).unwrap();
+        self
+    }
+
+    fn start(&self, program: &Path, line: &str) -> Child {
+        let (line, input) = match line.split_once(" < ") {
+            Some((line, file)) => (
+                line,
+                File::open(self.folder.path().join(file)).unwrap().into(),
+            ),
+            None => (line, Stdio::null()),
+        };
+        let files = self.folder.path().to_str().unwrap();
+        let line = line.replace("{ns}", &self.namespace.name);
+        Command::new(program)
+            .args(split(&line.replace("{files}", files)))
+            .env_clear()
+            .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
+            .env("HOME", files)
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// With neutral names.
+    fn outcome(&self, output: Output) -> Outcome {
+        let files = self.folder.path().to_str().unwrap();
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.replace(&self.namespace.name, "NAMESPACE")
+                .replace(files, "FILES")
+        };
+        Outcome {
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+            code: output.status.code(),
+        }
+    }
+}
+
+fn last(text: String) -> String {
+    text.lines().last().unwrap_or_default().to_owned()
+}
+
+/// Words that are ages (`12s`, `3m4s`) or times (RFC 3339) become `AGE`; what stands between
+/// words is kept as one space, since columns follow from their widths.
+fn without_ages(text: String) -> String {
+    let lines = text.lines().map(|line| {
+        let words = line.split_whitespace();
+        let words = words.map(|word| if is_age(word) { "AGE" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_age(word: &str) -> bool {
+    let digit = word.starts_with(|c: char| c.is_ascii_digit());
+    let is_time = word.len() >= 20 && word.ends_with('Z') && word.contains('T');
+    let is_age = word.ends_with(['s', 'm', 'h', 'd'])
+        && word
+            .chars()
+            .all(|c| c.is_ascii_digit() || "smhd".contains(c));
+    digit && (is_time || is_age)
+}
+
+#[test]
+fn ages_are_masked_and_nothing_else() {
+    let masked =
+        without_ages("web-1   1/1  Running  0   3m4s\nx 2026-11-26T06:00:00Z 5".to_owned());
+    assert_eq!(masked, "web-1 1/1 Running 0 AGE\nx AGE 5");
+}
+
+#[test]
+fn the_stage_is_alike_for_both() {
+    compare("start", include_str!("start.changes"));
+}
