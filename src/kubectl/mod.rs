@@ -22,6 +22,7 @@
 
 pub mod api;
 mod auth;
+pub mod change;
 mod config;
 pub mod discovery;
 pub mod duration;
