@@ -160,11 +160,8 @@ pub fn gone(
         if !uid.is_empty() && object["metadata"]["uid"] != uid {
             return Ok(true);
         }
-        let left = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-            None => String::new(),
-            Some(left) if left.is_zero() => return Ok(false),
-            // The server counts in whole seconds; those that are left are looked at again.
-            Some(left) => (left.as_secs() + 1).to_string(),
+        let Some(left) = left(deadline) else {
+            return Ok(false);
         };
         let version = object["metadata"]["resourceVersion"].as_str();
         let path = query(
@@ -180,6 +177,16 @@ pub fn gone(
             return Ok(true);
         }
     }
+}
+
+/// The seconds that are left for a watch, empty if nothing limits them; none if there are
+/// none. The server counts whole ones: what is left of the last is looked at again.
+fn left(deadline: Option<Instant>) -> Option<String> {
+    let Some(deadline) = deadline else {
+        return Some(String::new());
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    (!left.is_zero()).then(|| (left.as_secs() + 1).to_string())
 }
 
 /// Whether a watch tells of a deletion before it ends.

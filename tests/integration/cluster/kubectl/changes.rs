@@ -23,8 +23,8 @@ use crate::support::program;
 
 /// Runs the lines of a file in two fresh namespaces, and fails with all that differ.
 fn compare(name: &str, lines: &str) {
-    let only = std::env::var("PIPEOPS_KUBECTL_LINES");
-    if only.is_ok_and(|only| only != name) {
+    let only = std::env::var_os("PIPEOPS_KUBECTL_LINES");
+    if only.is_some_and(|only| only != name) {
         return;
     }
     let Some(cluster) = rig::cluster() else {
