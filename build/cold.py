@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes the linker script that places apart what an agent at rest never runs.
 
-usage: cold.py BINARY PROFILE... >build/cold.ld
+usage: cold.py BINARY ALONE SERVED >build/cold.ld
 
-BINARY has its symbols, PROFILE is of callgrind with --demangle=no; build/cold.sh
-makes both. A pattern names the functions of which none ran, as short as possible;
-parts of a name that change with a version or a place are left open.
+BINARY has its symbols. ALONE and SERVED are profiles of callgrind with --demangle=no, of an
+agent alone and of one with a control plane and clients; build/cold.sh makes all three. What
+ran alone stays in `.text`; what ran for others, and what never ran, have a segment each. A
+pattern names functions of one sort, as short as possible; parts of a name that change with a
+version or a place are left open.
 """
 
 import fnmatch
@@ -17,10 +19,10 @@ from collections import defaultdict
 LEAST = 96
 """Bytes that a pattern must move; smaller ones only make the list long."""
 
-KEPT = re.compile(r"x25519|6config|3str7pattern|7backoff|aes_gcm|constant_time|^[fg]e\d?_|_ad?x$|stack_overflow|4core4time")
+KEPT = re.compile(r"x25519|6config|3str7pattern|7backoff|aes_gcm|constant_time|^[fg]e\d?_|_ad?x$|stack_overflow|4core4time|5slice4sort")
 """Run on other processors than that of callgrind, or now and then."""
 
-ALWAYS = """
+ALWAYS = """\
     /* Run by commands and on the command line only. */
     *(.text*.*13pipeops_agent7kubectl*)
     *(.text*.*13pipeops_agent8commands*)
@@ -28,10 +30,16 @@ ALWAYS = """
     *(.text*.*13pipeops_agent3k8s6socket*)
     *(.text*.*13pipeops_agent3k8s4logs*)
     /* Objects of ring in assembler, which are one section each: for processors without AES, and Ed25519. */
-    *vpaes*(.text) *sha512-x86_64*(.text)
-"""
+    *vpaes*(.text) *sha512-x86_64*(.text)"""
+ALWAYS_TAKES = re.compile("|".join(fnmatch.translate(p) for p in re.findall(r"\.text\S+\*(?=\))", ALWAYS)))
 
-SCRIPT = """/* Written by build/cold.py: functions that an agent at rest never ran, in a segment of their own.
+CHUNK = 64 * 1024
+"""Bytes of a segment of what never ran. The kernel maps what lies around a fault, however far the file is
+in one piece in its cache, but not beyond a segment: so much is lost if a function does run after all."""
+
+APART = "  . = ALIGN(CONSTANT(MAXPAGESIZE)) + 2 * CONSTANT(MAXPAGESIZE);\n"
+SCRIPT = """/* Written by build/cold.py: functions that an agent at rest never ran, in segments of their own:
+   those that run with a control plane or clients, and those that did not run at all, in pieces.
    A function that is not listed costs memory, nothing else. See docs/adr/0009-release-profile.md. */
 SECTIONS
 {
@@ -39,21 +47,21 @@ SECTIONS
   {
 %s
   }
-  . = ALIGN(CONSTANT(MAXPAGESIZE)) + 2 * CONSTANT(MAXPAGESIZE);
-  .text.cold : AT(ADDR(.text.cold))
-  {%s%s
-  }
-}
+%s}
 INSERT AFTER .fini;"""
+SEGMENT = APART + """  .text.%s : AT(ADDR(.text.%s))
+  {
+%s
+  }
+"""
 
 
-def ran(profiles):
+def ran(profile):
     names = set()
-    for profile in profiles:
-        with open(profile, encoding="utf-8") as lines:
-            for line in lines:
-                if found := re.match(r"c?fn=\(\d+\) (\S+)", line):
-                    names.add(re.sub(r"'\d+$", "", found.group(1)))
+    with open(profile, encoding="utf-8") as lines:
+        for line in lines:
+            if found := re.match(r"c?fn=\(\d+\) (\S+)", line):
+                names.add(re.sub(r"'\d+$", "", found.group(1)))
     return names
 
 
@@ -66,6 +74,18 @@ def functions(binary):
         if len(fields) == 4 and fields[2] in "tTwW":
             places[fields[0], int(fields[1], 16)].append(fields[3])
     return [(size, names) for (_, size), names in places.items()]
+
+
+def sorts(binary, alone, served):
+    """Each name with its size and sort: `hot`, `served` or `cold`."""
+    out = {}
+    for size, aliases in functions(binary):
+        if any(name in alone or KEPT.search(name) for name in aliases):
+            sort = "hot"
+        else:
+            sort = "served" if any(name in served for name in aliases) else "cold"
+        out.update((name, (size, sort)) for name in aliases)
+    return out
 
 
 def open_name(name):
@@ -85,38 +105,65 @@ def parts(name):
     return tuple(out) if name.startswith("_R") else (name,)
 
 
-def cover(names, depth, least):
-    """Shortest beginnings of names that begin no name that ran."""
-    cold = sum(size for size, _ in names.values())
-    if cold < least:
+def cover(names, depth=0):
+    """Shortest beginnings of names of the one sort that begin no name of another, with the bytes that they move."""
+    size = sum(size for size, _ in names.values())
+    if size < LEAST:
         return []
-    if not any(hot for _, hot in names.values()) or all(len(name) <= depth for name in names):
-        clean = not any(hot for _, hot in names.values())
-        return ["".join(next(iter(names))[:depth])] if clean else []
+    clean = all(own for _, own in names.values())
+    if clean or all(len(name) <= depth for name in names):
+        return [("".join(next(iter(names))[:depth]), size)] if clean else []
     groups = defaultdict(dict)
     for name, value in names.items():
         groups[name[: depth + 1]][name] = value
-    return [pattern for group in groups.values() for pattern in cover(group, depth + 1, least)]
+    return [found for group in groups.values() for found in cover(group, depth + 1)]
+
+
+def patterns(known, sort):
+    """Lines for functions of that sort, each with the bytes that it moves."""
+    names = {}
+    for name, (size, its) in known.items():
+        if ALWAYS_TAKES.match(f".text.{name}"):
+            size = 0
+        key = parts(name)
+        before, own = names.get(key, (0, True))
+        names[key] = (before + (size if its == sort else 0), own and its == sort)
+    # What is left open in a pattern may make it wider than what it was made from.
+    others = [".text." + name for name, (_, its) in known.items() if its != sort]
+    clean = ((p, size) for p, size in sorted(cover(names)) if not fnmatch.filter(others, f".text.{p}*"))
+    return [(f"    *(.text*.{pattern}*)", size) for pattern, size in clean]
+
+
+def chunks(lines):
+    """The same lines in groups of some CHUNK bytes."""
+    groups, room = [], 0
+    for line, size in lines:
+        if size > room:
+            groups.append([])
+            room = CHUNK
+        groups[-1].append(line)
+        room -= size
+    return groups
+
+
+def excepted(known, sort):
+    """Names of that sort among what is placed always: the linker takes the first line that fits."""
+    names = sorted(name for name, (_, its) in known.items() if its == sort and ALWAYS_TAKES.match(f".text.{name}"))
+    return [f"    *(.text*.{open_name(name)})" for name in names]
+
+
+def segment(name, lines):
+    return SEGMENT % (name, name, "\n".join(lines))
 
 
 def main():
-    hot_names = ran(sys.argv[2:])
-    names = {}
-    for size, aliases in functions(sys.argv[1]):
-        hot = any(name in hot_names or KEPT.search(name) for name in aliases)
-        if hot:
-            hot_names.update(aliases)
-        for alias in map(parts, aliases):
-            cold, was_hot = names.get(alias, (0, False))
-            names[alias] = (cold + (0 if hot else size), was_hot or hot)
-    # What is left open in a pattern may make it wider than what it was made from.
-    running = [".text." + name for name in hot_names]
-    patterns = [p for p in sorted(cover(names, 0, LEAST)) if not fnmatch.filter(running, f".text.{p}*")]
-    lines = "".join(f"    *(.text*.{pattern}*)\n" for pattern in patterns)
-    # The linker takes the first line that fits.
-    wide = re.compile("|".join(fnmatch.translate(p) for p in re.findall(r"\.text\S+\*(?=\))", ALWAYS)))
-    kept = "\n".join(f"    *(.text*.{open_name(name)})" for name in sorted(hot_names) if wide.match(f".text.{name}"))
-    print(SCRIPT % (kept, ALWAYS, lines.rstrip("\n")))
+    binary, alone, served = sys.argv[1:]
+    known = sorts(binary, ran(alone), ran(served))
+    kept = "\n".join(excepted(known, "hot"))
+    apart = [segment("served", excepted(known, "served") + [line for line, _ in patterns(known, "served")])]
+    apart.append(segment("cold", [ALWAYS]))
+    apart += [segment(f"cold.{i}", lines) for i, lines in enumerate(chunks(patterns(known, "cold")))]
+    print(SCRIPT % (kept, "".join(apart)))
 
 
 main()

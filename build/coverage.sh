@@ -1,5 +1,6 @@
 #!/bin/sh
-# Line coverage of src: unit tests, integration tests and the agents those start.
+# Line coverage of src: unit tests, integration tests and the agents those start; kubectl's commands, which a real
+# Kubernetes judges, against one.
 # Fails below the threshold. The page for people is coverage/html/index.html.
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +16,8 @@ main() {
 	# The agent under test is the instrumented one, not the static one.
 	unset PIPEOPS_BIN
 	cargo test --locked --quiet
+	cluster_up
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || cargo test --locked --quiet --test integration -- cluster::kubectl
 	report
 }
 

@@ -60,3 +60,20 @@ tracked() {
 		[ ! -f "$file" ] || echo "$file"
 	done
 }
+
+# A cluster for the tests of this script alone, beside any other that runs on this machine.
+cluster_up() {
+	export CLUSTER_NAME="test-$$"
+	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"
+	trap 'tests/cluster/cluster down || :' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	status=0
+	tests/cluster/cluster metrics || status=$?
+	case $status in
+	0) ;;
+	3) return 0 ;; # There can be none on this machine, which it says.
+	*) die "the local Kubernetes did not start" ;;
+	esac
+	eval "$(tests/cluster/cluster env)"
+}

@@ -13,6 +13,8 @@ main() {
 	PIPEOPS_TEST_HELM="$(venv build/helm.txt)/bin/python"
 	export PIPEOPS_TEST_HELM
 	cluster_up
+	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
+		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
 	status=0
 	if [ $# -gt 0 ]; then
 		cargo test --locked "$@" || status=$?
@@ -23,26 +25,6 @@ main() {
 	cargo test --locked --test integration budget:: -- --test-threads=1 --show-output || status=$?
 	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || build/test-e2e.sh || status=$?
 	exit "$status"
-}
-
-# The tests need a cluster of their own, beside any other that runs on this machine.
-cluster_up() {
-	export CLUSTER_NAME="test-$$"
-	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"
-	trap 'tests/cluster/cluster down || :' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	status=0
-	tests/cluster/cluster metrics || status=$?
-	case $status in
-	0) ;;
-	3)
-		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
-		return
-		;;
-	*) die "the local Kubernetes did not start" ;;
-	esac
-	eval "$(tests/cluster/cluster env)"
 }
 
 main "$@"

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod curves;
 mod explained;
 mod flow;
 mod hops;
