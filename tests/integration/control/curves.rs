@@ -46,7 +46,9 @@ fn asked(config: ServerConfig, ca: &Path) -> Option<NamedGroup> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (said, heard) = channel();
-    thread::spawn(move || serve(&listener, &Arc::new(config), &said));
+    thread::Builder::new()
+        .spawn(move || serve(&listener, &Arc::new(config), &said))
+        .unwrap();
     let mut check = command();
     check
         .arg("check")
