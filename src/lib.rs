@@ -9,6 +9,7 @@ pub mod chain;
 pub mod ciphers;
 pub mod group;
 pub mod health;
+pub mod json;
 pub mod metrics;
 pub mod process;
 pub mod resolver;

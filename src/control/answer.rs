@@ -2,12 +2,11 @@
 
 use std::time::SystemTime;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response, header};
 
 use super::date;
 use super::error::Cause;
+use crate::json::{self, Owned, object};
 
 /// A success, not decoded yet.
 pub(super) struct Raw {
@@ -18,11 +17,11 @@ pub(super) struct Raw {
 impl Raw {
     /// An empty body is a plain acknowledgement; anything else must be as promised,
     /// since a captive portal says 200 too.
-    pub(super) fn decode<T: DeserializeOwned + Default>(self) -> Result<T, Cause> {
+    pub(super) fn decode<T: Owned>(self) -> Result<T, Cause> {
         if self.body.trim_ascii().is_empty() {
             return Ok(T::default());
         }
-        serde_json::from_slice(&self.body).map_err(|source| Cause::Decode {
+        json::read(&self.body).map_err(|source| Cause::Decode {
             content_type: self.content_type,
             source,
         })
@@ -64,14 +63,15 @@ pub(super) fn judge(response: Response<ureq::Body>, limit: u64) -> Result<Raw, C
 
 /// What a refusal says: problem details (RFC 9457), the usual fields, or plain text.
 fn message(body: &[u8]) -> String {
-    #[derive(Default, Deserialize)]
-    struct Words {
-        detail: Option<String>,
-        message: Option<String>,
-        error: Option<String>,
-        title: Option<String>,
+    object! {
+        struct Words {
+            detail: Option<String> = "detail",
+            message: Option<String> = "message",
+            error: Option<String> = "error",
+            title: Option<String> = "title",
+        }
     }
-    if let Ok(words) = serde_json::from_slice::<Words>(body) {
+    if let Ok(words) = json::read::<Words>(body) {
         let first = words
             .detail
             .or(words.message)

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, header};
@@ -23,6 +22,7 @@ use super::proto::{
 use super::proxy::Proxy;
 use super::tls::Roots;
 use super::{Call, Error, Mistake, Options, date};
+use crate::json::{Fields, Owned, Place, Slot};
 use crate::metrics::Histogram;
 use crate::resolver::Names;
 use crate::secret::Secret;
@@ -80,7 +80,9 @@ impl Client {
     /// Any of [`Error::Failed`].
     pub fn register(&self, registration: &Registration) -> Result<Registered, Error> {
         let path = "/api/v1/agents/register".to_owned();
-        self.send(Call::Register, path, registration)
+        let mut answer: Registered = self.send(Call::Register, path, registration)?;
+        answer.agent_id.take_if(|id| id.is_empty());
+        Ok(answer)
     }
 
     /// # Errors
@@ -101,7 +103,7 @@ impl Client {
     /// Any of [`Error::Failed`].
     pub fn events(&self, id: &str, batch: &Value) -> Result<u64, Error> {
         let answer: EventsAcknowledged = self.send(Call::Events, about(id, "events"), batch)?;
-        Ok(answer.acknowledged)
+        Ok(answer.acknowledged.unwrap_or_default())
     }
 
     /// Commands without a result after a position; the answer may take as long as `wait`
@@ -172,24 +174,14 @@ impl Client {
         Some(self.skew.load(Ordering::Relaxed)).filter(|skew| *skew != NO_SKEW)
     }
 
-    fn send<B: Serialize, T: DeserializeOwned + Default>(
-        &self,
-        call: Call,
-        path: String,
-        body: &B,
-    ) -> Result<T, Error> {
+    fn send<B: Serialize, T: Owned>(&self, call: Call, path: String, body: &B) -> Result<T, Error> {
         match serde_json::to_vec(body) {
             Ok(body) => self.call(call, path, Some(&body)),
             Err(error) => Err(self.failed(call, path, Cause::Encode(error))),
         }
     }
 
-    fn call<T: DeserializeOwned + Default>(
-        &self,
-        call: Call,
-        path: String,
-        body: Option<&[u8]>,
-    ) -> Result<T, Error> {
+    fn call<T: Owned>(&self, call: Call, path: String, body: Option<&[u8]>) -> Result<T, Error> {
         self.authorized(call, &path, body)
             .and_then(|answer| answer.decode())
             .map_err(|cause| self.failed(call, path, cause))
@@ -287,8 +279,20 @@ impl Way {
 }
 
 /// Any JSON object.
-#[derive(Default, Deserialize)]
-struct Pong {}
+#[derive(Default)]
+struct Pong;
+
+impl<'t> Place<'t> for Pong {
+    fn slot(&mut self) -> Slot<'_, 't> {
+        Slot::Object(self)
+    }
+}
+
+impl<'t> Fields<'t> for Pong {
+    fn field(&mut self, _name: &str) -> Option<Slot<'_, 't>> {
+        None
+    }
+}
 
 fn agent(way: &Way, timeout: Duration) -> Agent {
     // Half at most, so that a call that runs out of time says at which stage.

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde::de::{Error as _, IgnoredAny};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::json::{Anything, object};
 
 /// `POST /api/v1/agents/register`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,44 +75,54 @@ pub struct Capacity {
     pub pods: Option<u64>,
 }
 
-/// The answer to a registration; an empty answer counts too.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Registered {
-    /// Absent when the control plane keeps the id it was sent.
-    #[serde(default, deserialize_with = "agent_id")]
-    pub agent_id: Option<String>,
-    pub intervals: Option<WantedIntervals>,
-    /// A new token is announced; fetching it belongs to token rotation.
-    pub token: Option<IgnoredAny>,
+object! {
+    /// The answer to a registration; an empty answer counts too.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Registered {
+        /// Absent or empty when the control plane keeps the id it was sent.
+        pub agent_id: Option<String> = "agent_id",
+        pub intervals: Option<WantedIntervals> = "intervals",
+        /// A new token is announced; fetching it belongs to token rotation.
+        pub token: Option<Anything> = "token",
+    }
+    check Registered::fits
 }
 
-/// The answer to a heartbeat or a status; an empty answer counts too.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Answer {
-    pub intervals: Option<WantedIntervals>,
-    /// A new token is announced; fetching it belongs to token rotation.
-    pub token: Option<IgnoredAny>,
+object! {
+    /// The answer to a heartbeat or a status; an empty answer counts too.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Answer {
+        pub intervals: Option<WantedIntervals> = "intervals",
+        /// A new token is announced; fetching it belongs to token rotation.
+        pub token: Option<Anything> = "token",
+    }
 }
 
-/// Seconds that the control plane wishes between calls; [`crate::control::Intervals`]
-/// keeps them within limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-pub struct WantedIntervals {
-    pub heartbeat: Option<f64>,
-    pub status: Option<f64>,
+object! {
+    /// Seconds that the control plane wishes between calls; [`crate::control::Intervals`]
+    /// keeps them within limits.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct WantedIntervals {
+        pub heartbeat: Option<f64> = "heartbeat",
+        pub status: Option<f64> = "status",
+    }
 }
 
-/// The answer to a batch of changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct EventsAcknowledged {
-    pub acknowledged: u64,
+object! {
+    /// The answer to a batch of changes; an empty answer counts too.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct EventsAcknowledged {
+        pub acknowledged: Option<u64> = "acknowledged",
+    }
+    check |answer| answer.acknowledged.map(drop).ok_or("acknowledged is missing")
 }
 
-/// The answer to a poll; what a command is, `commands` says.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Commands {
-    #[serde(default)]
-    pub commands: Vec<serde_json::Value>,
+object! {
+    /// The answer to a poll; what a command is, `commands` says.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Commands {
+        pub commands: Vec<serde_json::Value> = "commands",
+    }
 }
 
 /// `POST /api/v1/agents/{id}/heartbeat`
@@ -352,13 +364,14 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// An id goes into paths, files and log lines: it must be short and printable.
-fn agent_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let id = Option::<String>::deserialize(deserializer)?.filter(|id| !id.is_empty());
-    match id {
-        Some(id) if id.len() > 253 || id.chars().any(char::is_control) => Err(D::Error::custom(
-            "agent_id is longer than 253 bytes or not printable",
-        )),
-        id => Ok(id),
+impl Registered {
+    /// An id goes into paths, files and log lines: it must be short and printable.
+    fn fits(&self) -> Result<(), &'static str> {
+        match &self.agent_id {
+            Some(id) if id.len() > 253 || id.chars().any(char::is_control) => {
+                Err("agent_id is longer than 253 bytes or not printable")
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -9,7 +9,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::json::{self, object};
 
 const NAME: &str = "agent.json";
 const VERSION: u32 = 1;
@@ -174,16 +176,20 @@ impl std::error::Error for Error {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent_id: Option<String>,
+object! {
+    #[derive(Serialize)]
+    struct Stored {
+        version: u32 = "version",
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent_id: Option<String> = "agent_id",
+    }
 }
 
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
+object! {
+    struct Versioned {
+        version: Option<u32> = "version",
+    }
+    check |stored| stored.version.map(drop).ok_or("version is missing")
 }
 
 struct Unusable {
@@ -203,9 +209,10 @@ fn parse(bytes: &[u8]) -> Result<State, Unusable> {
         return Err(corrupt(format!("is larger than {LIMIT} bytes")));
     }
     // The version decides first: the rest of a newer file may look like anything.
-    let version = serde_json::from_slice::<Versioned>(bytes)
+    let version = json::read::<Versioned>(bytes)
         .map_err(|error| corrupt(format!("is corrupt: {error}")))?
-        .version;
+        .version
+        .unwrap_or_default();
     if version > VERSION {
         return Err(Unusable {
             mark: "newer",
@@ -215,7 +222,7 @@ fn parse(bytes: &[u8]) -> Result<State, Unusable> {
         });
     }
     let stored: Stored =
-        serde_json::from_slice(bytes).map_err(|error| corrupt(format!("is corrupt: {error}")))?;
+        json::read(bytes).map_err(|error| corrupt(format!("is corrupt: {error}")))?;
     Ok(State {
         agent_id: stored.agent_id.filter(|id| !id.is_empty()),
     })

@@ -1,17 +1,19 @@
 //! Single questions to the API server.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Client;
 use super::error::Error;
+use crate::json::{given, object};
 
-/// What the server says about itself.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Version {
-    /// `v1.34.1+k3s1`
-    pub git_version: String,
+object! {
+    /// What the server says about itself.
+    #[derive(Debug)]
+    pub struct Version {
+        /// `v1.34.1+k3s1`
+        pub git_version: String = "gitVersion",
+    }
+    check |version| given(&version.git_version, "gitVersion is missing")
 }
 
 /// Asks for the version, which needs no rights.
@@ -31,13 +33,16 @@ pub const IDENTITY: &str = "kube-system";
 /// # Errors
 /// No answer, or the role may not read that namespace.
 pub fn cluster_uid(client: &Client) -> Result<String, Error> {
-    #[derive(Deserialize)]
-    struct Namespace {
-        metadata: Metadata,
+    object! {
+        struct Namespace {
+            metadata: Metadata = "metadata",
+        }
+        check |namespace| given(&namespace.metadata.uid, "metadata.uid is missing")
     }
-    #[derive(Deserialize)]
-    struct Metadata {
-        uid: String,
+    object! {
+        struct Metadata {
+            uid: String = "uid",
+        }
     }
     let namespace: Namespace = client.get(&format!("/api/v1/namespaces/{IDENTITY}"))?;
     Ok(namespace.metadata.uid)
@@ -55,13 +60,16 @@ pub fn can_i(
     resource: &str,
     name: &str,
 ) -> Result<bool, Error> {
-    #[derive(Deserialize)]
-    struct Review {
-        status: Status,
+    object! {
+        struct Review {
+            status: Status = "status",
+        }
+        check |review| review.status.allowed.map(drop).ok_or("status.allowed is missing")
     }
-    #[derive(Deserialize)]
-    struct Status {
-        allowed: bool,
+    object! {
+        struct Status {
+            allowed: Option<bool> = "allowed",
+        }
     }
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let question = json!({
@@ -74,5 +82,5 @@ pub fn can_i(
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let review: Review = client.post(path, question.to_string().as_bytes())?;
-    Ok(review.status.allowed)
+    Ok(review.status.allowed == Some(true))
 }

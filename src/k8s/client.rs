@@ -9,7 +9,6 @@ use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response, header};
 use ureq::{Agent, Body};
 
@@ -17,6 +16,7 @@ use super::Target;
 use super::call::{Call, JSON};
 use super::error::{Cause, Error, Status, Verdict};
 use super::travel::{Limits, OUTPUT, agent, apart};
+use crate::json::{self, Owned};
 use crate::secret::Secret;
 
 /// Refusals are short; the rest of a long one is of no use.
@@ -160,20 +160,22 @@ impl Client {
         &self.shared.target
     }
 
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.call("GET", path, None)
+    pub(super) fn get<T: Owned>(&self, path: &str) -> Result<T, Error> {
+        let answer = self.call("GET", path, None)?;
+        decode("GET", path, &answer)
     }
 
-    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
-        self.call("POST", path, Some(body))
+    pub(super) fn post<T: Owned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
+        let answer = self.call("POST", path, Some(body))?;
+        decode("POST", path, &answer)
     }
 
-    fn call<T: DeserializeOwned>(
+    fn call(
         &self,
         method: &'static str,
         path: &str,
         body: Option<&[u8]>,
-    ) -> Result<T, Error> {
+    ) -> Result<Vec<u8>, Error> {
         let body = body.map(|body| (JSON, body));
         let response = self.send(&Call {
             method,
@@ -183,8 +185,7 @@ impl Client {
         })?;
         let mut answer = Vec::new();
         read(path, response, ANSWER, &mut answer, &|| ())?;
-        serde_json::from_slice(&answer)
-            .map_err(|error| Error::new(method, path, Cause::Decode(error)))
+        Ok(answer)
     }
 
     /// A successful answer whose body is still to be read.
@@ -278,6 +279,10 @@ impl Client {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn decode<T: Owned>(method: &str, path: &str, answer: &[u8]) -> Result<T, Error> {
+    json::read(answer).map_err(|error| Error::new(method, path, Cause::Decode(error)))
 }
 
 /// Reads a whole body of at most `limit` bytes into `answer`. `turn` is called

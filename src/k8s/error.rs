@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::target::TargetError;
+use crate::json::{self, object};
 use crate::token::Unreadable;
 
 /// A request that did not succeed.
@@ -50,32 +49,35 @@ pub(super) enum Cause {
     Output(std::io::Error),
 }
 
-/// The [Status](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)
-/// object of a refusal, or as much of one as could be read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Status {
-    pub code: u16,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    details: Option<Box<Details>>,
+object! {
+    /// The [Status](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)
+    /// object of a refusal, or as much of one as could be read.
+    #[derive(Debug)]
+    pub struct Status {
+        pub code: u16 = "code",
+        pub reason: Option<String> = "reason",
+        pub message: Option<String> = "message",
+        details: Option<Box<Details>> = "details",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Details {
-    pub kind: String,
-    pub name: String,
-    pub causes: Vec<FieldCause>,
-    retry_after_seconds: Option<u32>,
+object! {
+    #[derive(Debug)]
+    pub struct Details {
+        pub kind: String = "kind",
+        pub name: String = "name",
+        pub causes: Vec<FieldCause> = "causes",
+        retry_after_seconds: Option<u32> = "retryAfterSeconds",
+    }
 }
 
-/// What is wrong with one field.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct FieldCause {
-    pub field: String,
-    pub message: String,
+object! {
+    /// What is wrong with one field.
+    #[derive(Debug)]
+    pub struct FieldCause {
+        pub field: String = "field",
+        pub message: String = "message",
+    }
 }
 
 impl Status {
@@ -164,7 +166,7 @@ impl Error {
 impl Status {
     /// Of an answer: its code, and what its body says.
     pub(super) fn of(code: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
-        let mut status: Self = serde_json::from_slice(body).unwrap_or_else(|_| Self {
+        let mut status: Self = json::read(body).unwrap_or_else(|_| Self {
             message: Some(one_line(&String::from_utf8_lossy(body))),
             ..Self::default()
         });

@@ -6,11 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 use super::client::Client;
 use super::error::{Error, Verdict};
 use super::quantity;
+use crate::json::object;
 
 /// A source that is missing is tried again after this long.
 const RETRY: Duration = Duration::from_secs(300);
@@ -113,26 +112,30 @@ fn absent(error: Error) -> Result<Option<Usage>, Error> {
     }
 }
 
-#[derive(Deserialize)]
-struct NodeMetricsList {
-    items: Vec<NodeMetrics>,
+object! {
+    struct NodeMetricsList {
+        items: Vec<NodeMetrics> = "items",
+    }
 }
 
-#[derive(Deserialize)]
-struct NodeMetrics {
-    metadata: Named,
-    usage: Quantities,
+object! {
+    struct NodeMetrics {
+        metadata: Named = "metadata",
+        usage: Quantities = "usage",
+    }
 }
 
-#[derive(Deserialize)]
-struct Named {
-    name: String,
+object! {
+    struct Named {
+        name: String = "name",
+    }
 }
 
-#[derive(Deserialize)]
-struct Quantities {
-    cpu: String,
-    memory: String,
+object! {
+    struct Quantities {
+        cpu: String = "cpu",
+        memory: String = "memory",
+    }
 }
 
 fn metrics(client: &Client) -> Result<Option<Usage>, Error> {
@@ -151,29 +154,30 @@ fn from_metrics(node: NodeMetrics) -> Option<NodeUsage> {
     })
 }
 
-/// What the kubelet says about its node; each part comes with its first sample.
-#[derive(Deserialize)]
-struct Summary {
-    node: NodeStats,
+object! {
+    /// What the kubelet says about its node; each part comes with its first sample.
+    struct Summary {
+        node: NodeStats = "node",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeStats {
-    cpu: Option<CpuStats>,
-    memory: Option<MemoryStats>,
+object! {
+    struct NodeStats {
+        cpu: Option<CpuStats> = "cpu",
+        memory: Option<MemoryStats> = "memory",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CpuStats {
-    usage_nano_cores: Option<u64>,
+object! {
+    struct CpuStats {
+        usage_nano_cores: Option<u64> = "usageNanoCores",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MemoryStats {
-    working_set_bytes: Option<u64>,
+object! {
+    struct MemoryStats {
+        working_set_bytes: Option<u64> = "workingSetBytes",
+    }
 }
 
 fn summaries(client: &Client, nodes: &[&str], turn: &dyn Fn()) -> Result<Option<Usage>, Error> {
@@ -217,6 +221,7 @@ fn some(source: Source, nodes: Vec<NodeUsage>) -> Option<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
     use crate::k8s::error::{Cause, Status};
 
     #[test]
@@ -224,7 +229,7 @@ mod tests {
         let text = r#"{"items":[
             {"metadata":{"name":"a"},"usage":{"cpu":"156340001n","memory":"1014872Ki"}},
             {"metadata":{"name":"b"},"usage":{"cpu":"many","memory":"1"}}]}"#;
-        let list: NodeMetricsList = serde_json::from_str(text).unwrap();
+        let list: NodeMetricsList = json::read(text.as_bytes()).unwrap();
         let nodes: Vec<_> = list.items.into_iter().filter_map(from_metrics).collect();
         let a = NodeUsage {
             name: "a".to_owned(),
@@ -236,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_kubelet_without_samples_has_no_figures() {
-        let read = |text| from_summary("a", &serde_json::from_str(text).unwrap());
+        let read = |text: &str| from_summary("a", &json::read(text.as_bytes()).unwrap());
         let whole = r#"{"node":{"cpu":{"usageNanoCores":5500000},"memory":{"workingSetBytes":7}}}"#;
         assert_eq!(read(whole).map(|usage| usage.cpu_millis), Some(6));
         for text in [

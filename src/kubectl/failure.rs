@@ -242,6 +242,7 @@ fn invalid(details: Option<&Details>, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     #[test]
     fn one_failure_is_told_by_itself_and_several_in_lines() {
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn refusals_are_told_as_kubectl_tells_them() {
-        let told = |text: &str| refusal(&serde_json::from_str(text).unwrap()).text();
+        let told = |text: &str| refusal(&json::read(text.as_bytes()).unwrap()).text();
         for (status, expected) in [
             (
                 r#"{"reason":"NotFound","message":"pods \"x\" not found"}"#,

@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Option<Value> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
-    let Strict(value) = serde_json::from_str(text).ok()?;
+    let Strict(value) = serde_json::from_slice(text.as_bytes()).ok()?;
     fits(&value, MAX_DEPTH).then_some(value)
 }
 

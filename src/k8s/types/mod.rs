@@ -7,7 +7,7 @@ mod node;
 mod pod;
 mod text;
 
-use serde::Deserialize;
+use crate::json::{given, object};
 
 pub use node::{Address, Node, NodeInfo, NodeMetadata, NodeSpec, NodeStatus, ResourceList};
 pub use pod::{
@@ -15,175 +15,176 @@ pub use pod::{
 };
 pub use text::{Amount, Text};
 
-/// Any object, for what identifies it.
-#[derive(Debug, Deserialize)]
-pub struct Object<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
+object! {
+    /// Any object, for what identifies it.
+    #[derive(Debug)]
+    pub struct Object<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Metadata<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    pub namespace: Text<'a>,
-    pub uid: Text<'a>,
-    pub creation_timestamp: Text<'a>,
-    pub deletion_timestamp: Text<'a>,
-    pub owner_references: Vec<OwnerReference<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct Metadata<'a> {
+        pub name: Text<'a> = "name",
+        pub namespace: Text<'a> = "namespace",
+        pub uid: Text<'a> = "uid",
+        pub creation_timestamp: Text<'a> = "creationTimestamp",
+        pub deletion_timestamp: Text<'a> = "deletionTimestamp",
+        pub owner_references: Vec<OwnerReference<'a>> = "ownerReferences",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct OwnerReference<'a> {
-    #[serde(borrow)]
-    pub kind: Text<'a>,
-    pub name: Text<'a>,
-    pub controller: bool,
+impl Metadata<'_> {
+    fn named(&self) -> Result<(), &'static str> {
+        given(&self.name, "metadata.name is missing")
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Condition<'a> {
-    #[serde(borrow, rename = "type")]
-    pub condition_type: Text<'a>,
-    pub status: Text<'a>,
-    pub reason: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct OwnerReference<'a> {
+        pub kind: Text<'a> = "kind",
+        pub name: Text<'a> = "name",
+        pub controller: bool = "controller",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Namespace<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(default)]
-    pub status: NamespaceStatus<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Condition<'a> {
+        pub condition_type: Text<'a> = "type",
+        pub status: Text<'a> = "status",
+        pub reason: Text<'a> = "reason",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct NamespaceStatus<'a> {
-    #[serde(borrow)]
-    pub phase: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Namespace<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+        pub status: NamespaceStatus<'a> = "status",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Deployment<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(default)]
-    pub spec: DeploymentSpec,
-    #[serde(default)]
-    pub status: DeploymentStatus,
+object! {
+    #[derive(Debug)]
+    pub struct NamespaceStatus<'a> {
+        pub phase: Text<'a> = "phase",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct DeploymentSpec {
-    /// 1 where it is not set.
-    pub replicas: Option<u32>,
+object! {
+    #[derive(Debug)]
+    pub struct Deployment<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+        pub spec: DeploymentSpec = "spec",
+        pub status: DeploymentStatus = "status",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DeploymentStatus {
-    pub updated_replicas: u32,
-    pub ready_replicas: u32,
-    pub available_replicas: u32,
+object! {
+    #[derive(Debug)]
+    pub struct DeploymentSpec {
+        /// 1 where it is not set.
+        pub replicas: Option<u32> = "replicas",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Service<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(default)]
-    pub spec: ServiceSpec<'a>,
-    #[serde(default)]
-    pub status: ServiceStatus<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct DeploymentStatus {
+        pub updated_replicas: u32 = "updatedReplicas",
+        pub ready_replicas: u32 = "readyReplicas",
+        pub available_replicas: u32 = "availableReplicas",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ServiceSpec<'a> {
-    #[serde(borrow, rename = "type")]
-    pub service_type: Text<'a>,
-    #[serde(rename = "clusterIP")]
-    pub cluster_ip: Text<'a>,
-    #[serde(rename = "externalIPs")]
-    pub external_ips: Vec<Text<'a>>,
-    pub external_name: Text<'a>,
-    pub ports: Vec<ServicePort<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct Service<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+        pub spec: ServiceSpec<'a> = "spec",
+        pub status: ServiceStatus<'a> = "status",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ServicePort<'a> {
-    pub port: u32,
-    pub node_port: u32,
-    #[serde(borrow)]
-    pub protocol: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct ServiceSpec<'a> {
+        pub service_type: Text<'a> = "type",
+        pub cluster_ip: Text<'a> = "clusterIP",
+        pub external_ips: Vec<Text<'a>> = "externalIPs",
+        pub external_name: Text<'a> = "externalName",
+        pub ports: Vec<ServicePort<'a>> = "ports",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ServiceStatus<'a> {
-    #[serde(borrow)]
-    pub load_balancer: LoadBalancer<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct ServicePort<'a> {
+        pub port: u32 = "port",
+        pub node_port: u32 = "nodePort",
+        pub protocol: Text<'a> = "protocol",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct LoadBalancer<'a> {
-    #[serde(borrow)]
-    pub ingress: Vec<Ingress<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct ServiceStatus<'a> {
+        pub load_balancer: LoadBalancer<'a> = "loadBalancer",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Ingress<'a> {
-    #[serde(borrow)]
-    pub ip: Text<'a>,
-    pub hostname: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct LoadBalancer<'a> {
+        pub ingress: Vec<Ingress<'a>> = "ingress",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Event<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(rename = "type", default)]
-    pub event_type: Text<'a>,
-    #[serde(default)]
-    pub reason: Text<'a>,
-    #[serde(default)]
-    pub message: Text<'a>,
-    #[serde(default)]
-    pub involved_object: ObjectReference<'a>,
-    #[serde(default)]
-    pub count: Option<u32>,
-    #[serde(default)]
-    pub first_timestamp: Text<'a>,
-    #[serde(default)]
-    pub last_timestamp: Text<'a>,
-    #[serde(default)]
-    pub event_time: Text<'a>,
-    #[serde(default)]
-    pub series: Option<EventSeries<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct Ingress<'a> {
+        pub ip: Text<'a> = "ip",
+        pub hostname: Text<'a> = "hostname",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ObjectReference<'a> {
-    #[serde(borrow)]
-    pub kind: Text<'a>,
-    pub namespace: Text<'a>,
-    pub name: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Event<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+        pub event_type: Text<'a> = "type",
+        pub reason: Text<'a> = "reason",
+        pub message: Text<'a> = "message",
+        pub involved_object: ObjectReference<'a> = "involvedObject",
+        pub count: Option<u32> = "count",
+        pub first_timestamp: Text<'a> = "firstTimestamp",
+        pub last_timestamp: Text<'a> = "lastTimestamp",
+        pub event_time: Text<'a> = "eventTime",
+        pub series: Option<EventSeries<'a>> = "series",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct EventSeries<'a> {
-    pub count: u32,
-    #[serde(borrow)]
-    pub last_observed_time: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct ObjectReference<'a> {
+        pub kind: Text<'a> = "kind",
+        pub namespace: Text<'a> = "namespace",
+        pub name: Text<'a> = "name",
+    }
+}
+
+object! {
+    #[derive(Debug)]
+    pub struct EventSeries<'a> {
+        pub count: u32 = "count",
+        pub last_observed_time: Text<'a> = "lastObservedTime",
+    }
 }

@@ -1,76 +1,97 @@
 //! A node.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::{Amount, Condition, Text};
+use crate::json::{Fields, Place, Slot, given, object};
 
-#[derive(Debug, Deserialize)]
-pub struct Node<'a> {
-    #[serde(borrow)]
-    pub metadata: NodeMetadata<'a>,
-    #[serde(default)]
-    pub spec: NodeSpec<'a>,
-    #[serde(default)]
-    pub status: NodeStatus<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Node<'a> {
+        pub metadata: NodeMetadata<'a> = "metadata",
+        pub spec: NodeSpec<'a> = "spec",
+        pub status: NodeStatus<'a> = "status",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeMetadata<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    pub uid: Text<'a>,
-    pub creation_timestamp: Text<'a>,
-    pub labels: BTreeMap<Text<'a>, Text<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct NodeMetadata<'a> {
+        pub name: Text<'a> = "name",
+        pub uid: Text<'a> = "uid",
+        pub creation_timestamp: Text<'a> = "creationTimestamp",
+        pub labels: Labels<'a> = "labels",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct NodeSpec<'a> {
-    pub unschedulable: bool,
-    #[serde(borrow, rename = "providerID")]
-    pub provider_id: Text<'a>,
+impl NodeMetadata<'_> {
+    fn named(&self) -> Result<(), &'static str> {
+        given(&self.name, "metadata.name is missing")
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeStatus<'a> {
-    #[serde(borrow)]
-    pub conditions: Vec<Condition<'a>>,
-    pub addresses: Vec<Address<'a>>,
-    pub capacity: ResourceList<'a>,
-    pub allocatable: ResourceList<'a>,
-    pub node_info: NodeInfo<'a>,
+/// Names and values, sorted by the names.
+#[derive(Debug, Default)]
+pub struct Labels<'a>(pub Vec<(String, Text<'a>)>);
+
+impl<'a> Place<'a> for Labels<'a> {
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        self.0.clear();
+        Slot::Object(self)
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Address<'a> {
-    #[serde(borrow, rename = "type")]
-    pub address_type: Text<'a>,
-    pub address: Text<'a>,
+impl<'a> Fields<'a> for Labels<'a> {
+    fn field(&mut self, name: &str) -> Option<Slot<'_, 'a>> {
+        let at = self.0.partition_point(|(own, _)| &**own < name);
+        let label = (name.to_owned(), Text::default());
+        Some(self.0.insert_mut(at, label).1.slot())
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ResourceList<'a> {
-    #[serde(borrow)]
-    pub cpu: Amount<'a>,
-    pub memory: Amount<'a>,
-    pub pods: Amount<'a>,
-    #[serde(rename = "ephemeral-storage")]
-    pub ephemeral_storage: Amount<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct NodeSpec<'a> {
+        pub unschedulable: bool = "unschedulable",
+        pub provider_id: Text<'a> = "providerID",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeInfo<'a> {
-    #[serde(borrow)]
-    pub kubelet_version: Text<'a>,
-    pub os_image: Text<'a>,
-    pub kernel_version: Text<'a>,
-    pub architecture: Text<'a>,
-    pub container_runtime_version: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct NodeStatus<'a> {
+        pub conditions: Vec<Condition<'a>> = "conditions",
+        pub addresses: Vec<Address<'a>> = "addresses",
+        pub capacity: ResourceList<'a> = "capacity",
+        pub allocatable: ResourceList<'a> = "allocatable",
+        pub node_info: NodeInfo<'a> = "nodeInfo",
+    }
+}
+
+object! {
+    #[derive(Debug)]
+    pub struct Address<'a> {
+        pub address_type: Text<'a> = "type",
+        pub address: Text<'a> = "address",
+    }
+}
+
+object! {
+    #[derive(Debug)]
+    pub struct ResourceList<'a> {
+        pub cpu: Amount<'a> = "cpu",
+        pub memory: Amount<'a> = "memory",
+        pub pods: Amount<'a> = "pods",
+        pub ephemeral_storage: Amount<'a> = "ephemeral-storage",
+    }
+}
+
+object! {
+    #[derive(Debug)]
+    pub struct NodeInfo<'a> {
+        pub kubelet_version: Text<'a> = "kubeletVersion",
+        pub os_image: Text<'a> = "osImage",
+        pub kernel_version: Text<'a> = "kernelVersion",
+        pub architecture: Text<'a> = "architecture",
+        pub container_runtime_version: Text<'a> = "containerRuntimeVersion",
+    }
 }

@@ -1,103 +1,97 @@
 //! A pod.
 
-use serde::Deserialize;
-
 use super::{Amount, Condition, Metadata, Text};
+use crate::json::{Anything, object};
 
-#[derive(Debug, Deserialize)]
-pub struct Pod<'a> {
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    #[serde(default)]
-    pub spec: PodSpec<'a>,
-    #[serde(default)]
-    pub status: PodStatus<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Pod<'a> {
+        pub metadata: Metadata<'a> = "metadata",
+        pub spec: PodSpec<'a> = "spec",
+        pub status: PodStatus<'a> = "status",
+    }
+    check |object| object.metadata.named()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodSpec<'a> {
-    #[serde(borrow)]
-    pub node_name: Text<'a>,
-    pub containers: Vec<Container<'a>>,
-    pub init_containers: Vec<Container<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct PodSpec<'a> {
+        pub node_name: Text<'a> = "nodeName",
+        pub containers: Vec<Container<'a>> = "containers",
+        pub init_containers: Vec<Container<'a>> = "initContainers",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Container<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    /// `Always` for an init container that goes on running (a sidecar).
-    pub restart_policy: Text<'a>,
-    pub resources: Resources<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Container<'a> {
+        pub name: Text<'a> = "name",
+        /// `Always` for an init container that goes on running (a sidecar).
+        pub restart_policy: Text<'a> = "restartPolicy",
+        pub resources: Resources<'a> = "resources",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Resources<'a> {
-    #[serde(borrow)]
-    pub requests: Requests<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Resources<'a> {
+        pub requests: Requests<'a> = "requests",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Requests<'a> {
-    #[serde(borrow)]
-    pub cpu: Amount<'a>,
-    pub memory: Amount<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Requests<'a> {
+        pub cpu: Amount<'a> = "cpu",
+        pub memory: Amount<'a> = "memory",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodStatus<'a> {
-    #[serde(borrow)]
-    pub phase: Text<'a>,
-    pub reason: Text<'a>,
-    #[serde(rename = "podIP")]
-    pub pod_ip: Text<'a>,
-    pub conditions: Vec<Condition<'a>>,
-    pub container_statuses: Vec<ContainerStatus<'a>>,
-    pub init_container_statuses: Vec<ContainerStatus<'a>>,
+object! {
+    #[derive(Debug)]
+    pub struct PodStatus<'a> {
+        pub phase: Text<'a> = "phase",
+        pub reason: Text<'a> = "reason",
+        pub pod_ip: Text<'a> = "podIP",
+        pub conditions: Vec<Condition<'a>> = "conditions",
+        pub container_statuses: Vec<ContainerStatus<'a>> = "containerStatuses",
+        pub init_container_statuses: Vec<ContainerStatus<'a>> = "initContainerStatuses",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStatus<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    pub ready: bool,
-    pub started: Option<bool>,
-    pub restart_count: u32,
-    pub state: ContainerState<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct ContainerStatus<'a> {
+        pub name: Text<'a> = "name",
+        pub ready: bool = "ready",
+        pub started: Option<bool> = "started",
+        pub restart_count: u32 = "restartCount",
+        pub state: ContainerState<'a> = "state",
+    }
 }
 
-/// One of the three, or none yet.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ContainerState<'a> {
-    #[serde(borrow)]
-    pub waiting: Option<Reason<'a>>,
-    pub running: Option<Running>,
-    #[serde(borrow)]
-    pub terminated: Option<Terminated<'a>>,
+object! {
+    /// One of the three, or none yet.
+    #[derive(Debug)]
+    pub struct ContainerState<'a> {
+        pub waiting: Option<Reason<'a>> = "waiting",
+        pub running: Option<Anything> = "running",
+        pub terminated: Option<Terminated<'a>> = "terminated",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Reason<'a> {
-    #[serde(borrow)]
-    pub reason: Text<'a>,
+object! {
+    #[derive(Debug)]
+    pub struct Reason<'a> {
+        pub reason: Text<'a> = "reason",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Running {}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Terminated<'a> {
-    #[serde(borrow)]
-    pub reason: Text<'a>,
-    pub exit_code: i32,
-    pub signal: i32,
+object! {
+    #[derive(Debug)]
+    pub struct Terminated<'a> {
+        pub reason: Text<'a> = "reason",
+        pub exit_code: i32 = "exitCode",
+        pub signal: i32 = "signal",
+    }
 }

@@ -4,9 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::json::{self, Raw, given, object};
 use crate::k8s::error::Status;
 
 /// What a line says. Objects stay text: only whoever keeps them reads them.
@@ -14,11 +12,11 @@ use crate::k8s::error::Status;
 pub(super) enum Line<'a> {
     /// Added or modified; the difference is nothing to a cache.
     Applied {
-        object: &'a RawValue,
+        object: &'a str,
         version: Cow<'a, str>,
     },
     Deleted {
-        object: &'a RawValue,
+        object: &'a str,
         version: Cow<'a, str>,
     },
     /// All up to that version has been told.
@@ -30,34 +28,35 @@ pub(super) enum Line<'a> {
     Unknown,
 }
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "type", borrow)]
-    event_type: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
+object! {
+    struct Event<'a> {
+        event_type: Cow<'a, str> = "type",
+        object: Raw<'a> = "object",
+    }
+    check |event| given(&event.event_type, "type is missing")
 }
 
-#[derive(Deserialize)]
-struct Versioned<'a> {
-    #[serde(borrow)]
-    metadata: Metadata<'a>,
+object! {
+    struct Versioned<'a> {
+        metadata: Metadata<'a> = "metadata",
+    }
+    check |object| given(&object.metadata.resource_version, "metadata.resourceVersion is missing")
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    resource_version: Cow<'a, str>,
+object! {
+    struct Metadata<'a> {
+        resource_version: Cow<'a, str> = "resourceVersion",
+    }
 }
 
 /// Reads one line.
 pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, serde_json::Error> {
-    let Event { event_type, object } = serde_json::from_slice(line)?;
-    let version = || {
-        let read = serde_json::from_str::<Versioned<'_>>(object.get());
-        read.map(|object| object.metadata.resource_version)
-    };
+    let Event {
+        event_type,
+        object: Raw(object),
+    } = json::read(line)?;
+    let text = object.as_bytes();
+    let version = || json::read(text).map(|object: Versioned<'_>| object.metadata.resource_version);
     Ok(match &*event_type {
         "ADDED" | "MODIFIED" => Line::Applied {
             object,
@@ -70,7 +69,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, serde_json::Error> {
         "BOOKMARK" => Line::Bookmark {
             version: version()?,
         },
-        "ERROR" => Line::Failed(serde_json::from_str(object.get())?),
+        "ERROR" => Line::Failed(json::read(text)?),
         _ => Line::Unknown,
     })
 }
@@ -89,7 +88,7 @@ mod tests {
             let Ok(Line::Applied { object, version }) = parse(text.as_bytes()) else {
                 panic!("{event_type}");
             };
-            assert_eq!((object.get(), &*version), (object_text, "7"));
+            assert_eq!((object, &*version), (object_text, "7"));
         }
         let deleted = line("DELETED");
         assert!(

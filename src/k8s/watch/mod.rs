@@ -26,7 +26,6 @@ use course::{Course, Told};
 use line::Line;
 use lines::{Lines, TooLong};
 
-pub use page::first;
 pub use stats::Stats;
 
 /// Bytes taken from the connection at once: few, there is one for each watch.
@@ -213,12 +212,12 @@ impl Watcher {
         let version = match line::parse(line) {
             Ok(Line::Applied { object, version }) => {
                 self.stats.events.increment();
-                sink.applied(object.get().as_bytes());
+                sink.applied(object.as_bytes());
                 version
             }
             Ok(Line::Deleted { object, version }) => {
                 self.stats.events.increment();
-                sink.deleted(object.get().as_bytes());
+                sink.deleted(object.as_bytes());
                 version
             }
             Ok(Line::Bookmark { version }) => version,

@@ -1,21 +1,20 @@
 //! Walks through one page of a list, so that each object is read once, where it
 //! lies: pages are most of what an agent ever reads.
 //!
-//! A page is parsed by hand only between its values; serde reads those.
+//! A page is parsed by hand only between its values.
 
-use serde::Deserialize;
-use serde::de::{Error as _, IgnoredAny};
-use serde_json::{Deserializer, Error};
+use serde_json::Error;
 
 use super::Sink;
+use crate::json::{self, Anything, Place, object};
 
-/// What a page says of the list.
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Metadata {
-    pub(super) resource_version: String,
-    #[serde(rename = "continue")]
-    pub(super) next: Option<String>,
+object! {
+    /// What a page says of the list.
+    #[derive(Debug, PartialEq, Eq)]
+    pub(super) struct Metadata {
+        pub(super) resource_version: String = "resourceVersion",
+        pub(super) next: Option<String> = "continue",
+    }
 }
 
 /// Hands every object of the page to `sink`.
@@ -35,19 +34,7 @@ pub(super) fn read(text: &[u8], sink: &mut dyn Sink) -> Result<Metadata, Error> 
     }
     match walk.peek() {
         None => Ok(metadata),
-        Some(_) => Err(Error::custom("text behind the list")),
-    }
-}
-
-/// Reads the value that `text` starts with, and how long it is.
-///
-/// # Errors
-/// It is no JSON, or not of that type.
-pub fn first<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<(T, usize), Error> {
-    let mut values = Deserializer::from_slice(text).into_iter();
-    match values.next() {
-        Some(value) => Ok((value?, values.byte_offset())),
-        None => Err(Error::custom("the text ends where a value should be")),
+        Some(_) => Err(json::error("text behind the list")),
     }
 }
 
@@ -74,14 +61,14 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    fn value<T: Deserialize<'t>>(&mut self) -> Result<T, Error> {
-        let (value, length) = first(self.rest)?;
+    fn value<T: Place<'t> + Default>(&mut self) -> Result<T, Error> {
+        let (value, length) = json::first(self.rest)?;
         self.advance(length);
         Ok(value)
     }
 
     fn skip(&mut self) -> Result<(), Error> {
-        self.value().map(|IgnoredAny| ())
+        self.value().map(|Anything| ())
     }
 
     /// Goes into an object or array; false when it is empty.
@@ -106,9 +93,8 @@ impl<'t> Walk<'t> {
     fn expect(&mut self, wanted: u8) -> Result<(), Error> {
         if self.peek() != Some(wanted) {
             let wanted = char::from(wanted);
-            return Err(Error::custom(format_args!(
-                "the list has no `{wanted}` where one should be"
-            )));
+            let problem = format!("the list has no `{wanted}` where one should be");
+            return Err(json::error(&problem));
         }
         self.advance(1);
         Ok(())
@@ -135,14 +121,14 @@ mod tests {
     /// Takes numbers as objects.
     #[derive(Default)]
     struct Numbers {
-        seen: Vec<u8>,
+        seen: Vec<u16>,
         broken: usize,
     }
 
     impl Sink for Numbers {
         fn restart(&mut self) {}
         fn listed(&mut self, text: &[u8]) -> Result<usize, Error> {
-            let (number, length) = first(text)?;
+            let (number, length) = json::first(text)?;
             self.seen.push(number);
             Ok(length)
         }
@@ -155,7 +141,7 @@ mod tests {
         fn health(&mut self, _health: Health<'_>) {}
     }
 
-    fn walk(text: &str) -> (Result<Metadata, Error>, Vec<u8>, usize) {
+    fn walk(text: &str) -> (Result<Metadata, Error>, Vec<u16>, usize) {
         let mut sink = Numbers::default();
         let metadata = read(text.as_bytes(), &mut sink);
         (metadata, sink.seen, sink.broken)
@@ -187,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_broken_object_fails_alone() {
-        let (metadata, seen, broken) = walk(r#"{"items":[1,"x",{"a":[300]},300,2]}"#);
+        let (metadata, seen, broken) = walk(r#"{"items":[1,"x",{"a":[70000]},70000,2]}"#);
         assert!(metadata.is_ok());
         assert_eq!((seen, broken), (vec![1, 2], 3));
     }

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use crate::json::{self, Raw, object as fields};
 use crate::kubectl::duration;
 use crate::kubectl::print::{escape_terminal, go, object};
 use crate::kubectl::resources::Ask;
@@ -18,38 +17,40 @@ pub(super) const ACCEPT: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,\
                                  application/json;as=Table;v=v1beta1;g=meta.k8s.io,\
                                  application/json";
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Table<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    pub(super) metadata: Value,
-    /// As they come: name, type, format, priority.
-    column_definitions: Vec<Value>,
-    #[serde(borrow)]
-    pub(super) rows: Vec<Row<'a>>,
-    /// Of servers that make no tables.
-    items: Vec<Value>,
+fields! {
+    #[derive(Debug)]
+    pub(super) struct Table<'a> {
+        kind: Cow<'a, str> = "kind",
+        pub(super) metadata: Value = "metadata",
+        /// As they come: name, type, format, priority.
+        column_definitions: Vec<Value> = "columnDefinitions",
+        pub(super) rows: Vec<Row<'a>> = "rows",
+        /// Of servers that make no tables.
+        items: Vec<Raw<'a>> = "items",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Row<'a> {
-    #[serde(default)]
-    cells: Vec<Value>,
-    #[serde(borrow)]
-    pub(super) object: Option<Cow<'a, RawValue>>,
+fields! {
+    #[derive(Debug)]
+    pub(super) struct Row<'a> {
+        cells: Vec<Value> = "cells",
+        pub(super) object: Raw<'a> = "object",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Object {
-    metadata: Metadata,
+fields! {
+    #[derive(Debug)]
+    struct Object {
+        metadata: Metadata = "metadata",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Metadata {
-    namespace: Option<String>,
-    #[serde(default)]
-    labels: Value,
+fields! {
+    #[derive(Debug)]
+    struct Metadata {
+        namespace: Option<String> = "namespace",
+        labels: Value = "labels",
+    }
 }
 
 /// What is added to the server's columns.
@@ -90,17 +91,20 @@ impl Options {
 impl<'a> Table<'a> {
     /// Of a server that makes tables, or of one that answers with objects all the same.
     pub(super) fn read(text: &'a [u8]) -> serde_json::Result<Self> {
-        let mut table: Self = serde_json::from_slice(text)?;
+        let mut table: Self = json::read(text)?;
         if table.kind == "Table" {
             return Ok(table);
         }
         table.column_definitions = vec![column("Name", "name"), column("Age", "")];
         let items = std::mem::take(&mut table.items);
-        table.rows = if table.kind.ends_with("List") {
-            items.iter().map(Row::of_any).collect()
+        let items = if table.kind.ends_with("List") {
+            items
         } else {
-            vec![Row::of_any(&serde_json::from_slice(text)?)]
+            vec![json::read(text)?]
         };
+        for item in items {
+            table.rows.push(Row::of_any(item)?);
+        }
         Ok(table)
     }
 }
@@ -192,13 +196,12 @@ impl Printer {
     /// Read only where it is shown: it is most of what comes.
     fn metadata(&self, row: &Row<'_>) -> Metadata {
         let options = &self.options;
-        let is_shown = options.namespace || options.show_labels || !options.labels.is_empty();
-        row.object
-            .as_ref()
-            .filter(|_| is_shown)
-            .and_then(|object| serde_json::from_str::<Object>(object.get()).ok())
-            .unwrap_or_default()
-            .metadata
+        if !options.namespace && !options.show_labels && options.labels.is_empty() {
+            return Metadata::default();
+        }
+        let object = json::read(row.object.0.as_bytes());
+        let object: Object = object.unwrap_or_default();
+        object.metadata
     }
 }
 
@@ -214,16 +217,14 @@ fn column(name: &str, format: &str) -> Value {
     ])
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// Name and age, which every object has.
-    fn of_any(object: &Value) -> Self {
-        let metadata = &object["metadata"];
+    fn of_any(object: Raw<'a>) -> serde_json::Result<Self> {
+        let read: Value = json::read(object.0.as_bytes())?;
+        let metadata = &read["metadata"];
         let age = duration::since(metadata["creationTimestamp"].as_str().unwrap_or_default());
-        let object = serde_json::value::to_raw_value(object).ok();
-        Self {
-            cells: vec![metadata["name"].clone(), age.into()],
-            object: object.map(Cow::Owned),
-        }
+        let cells = vec![metadata["name"].clone(), age.into()];
+        Ok(Self { cells, object })
     }
 }
 

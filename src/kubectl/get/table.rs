@@ -9,6 +9,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::printer::{ACCEPT, KIND, Options, Printer, Table};
+use crate::json;
 use crate::k8s::Call;
 use crate::kubectl::api::{Api, query};
 use crate::kubectl::discovery::Resource;
@@ -158,8 +159,7 @@ impl Section {
         let field = field.as_ref().ok()?;
         let mut keyed = Vec::new();
         for row in &table.rows {
-            let object = row.object.as_ref().map_or("null", |object| object.get());
-            let object: Value = serde_json::from_str(object).ok()?;
+            let object: Value = json::read(row.object.0.as_bytes()).unwrap_or_default();
             keyed.push((field.of(&object).ok()?, self.printer.row(row, "")));
         }
         field.sort(keyed).ok()

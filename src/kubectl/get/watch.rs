@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::printer::{ACCEPT, KIND, Options, Printer, Table};
+use crate::json::{self, Raw, object};
 use crate::k8s::{Call, JSON};
 use crate::kubectl::api::{Api, query};
 use crate::kubectl::failure::Failure;
@@ -22,12 +21,11 @@ use crate::kubectl::session::Session;
 /// Longest event; the store behind the API takes in 1.5 MiB.
 const MOST_BYTES: u64 = 8 << 20;
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow)]
-    r#type: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
+object! {
+    struct Event<'a> {
+        event_type: Cow<'a, str> = "type",
+        object: Raw<'a> = "object",
+    }
 }
 
 pub(super) fn follow(
@@ -137,7 +135,7 @@ impl Shown {
             self.table(table, event);
             return Ok(metadata);
         }
-        let mut page: Value = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+        let mut page: Value = json::read(body).map_err(|error| unreadable(&error))?;
         let metadata = page["metadata"].clone();
         if !ask.name.is_empty() {
             self.object(page, event, session)?;
@@ -224,14 +222,14 @@ impl Shown {
             if read.is_err() || !line.ends_with(b"\n") || session.context.stop.is_stopped() {
                 return Ok(());
             }
-            let event: Event = serde_json::from_slice(&line).map_err(|error| unreadable(&error))?;
-            let kind = if self.events { &*event.r#type } else { "" };
-            let text = event.object.get();
+            let event: Event = json::read(&line).map_err(|error| unreadable(&error))?;
+            let kind = if self.events { &*event.event_type } else { "" };
+            let text = event.object.0.as_bytes();
             if self.writer.is_none() {
-                let table = Table::read(text.as_bytes()).map_err(|error| unreadable(&error))?;
+                let table = Table::read(text).map_err(|error| unreadable(&error))?;
                 self.table(table, kind);
             } else {
-                let object = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+                let object = json::read(text).map_err(|error| unreadable(&error))?;
                 self.object(object, kind, session)?;
             }
             self.flush(session)?;

@@ -41,12 +41,13 @@ pub(super) fn row(object: &types::Event<'_>, names: &mut Names) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     fn read(fields: &str) -> Event {
         let text = format!(
             r#"{{"metadata":{{"name":"a","creationTimestamp":"1970-01-01T00:00:05Z"}},{fields}}}"#
         );
-        row(&serde_json::from_str(&text).unwrap(), &mut Names::new())
+        row(&json::read(text.as_bytes()).unwrap(), &mut Names::new())
     }
 
     #[test]

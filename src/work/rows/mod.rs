@@ -7,11 +7,9 @@ mod service;
 
 use std::time::SystemTime;
 
-use serde::Deserialize;
-
 use crate::cluster::{Deployment, Key, Kind, Name, Names, Namespace, NamespacePhase, Row, Uid};
+use crate::json::{self, Place};
 use crate::k8s::types::{self, Metadata, Text};
-use crate::k8s::watch;
 
 /// Reads the object of that kind that `text` starts with, and how long it is.
 ///
@@ -28,11 +26,11 @@ pub fn row(kind: Kind, text: &[u8], names: &mut Names) -> Result<(Row, usize), s
     }
 }
 
-fn read<'t, T: Deserialize<'t>, R: Into<Row>>(
+fn read<'t, T: Place<'t> + Default, R: Into<Row>>(
     text: &'t [u8],
     row: impl FnOnce(&T) -> R,
 ) -> Result<(Row, usize), serde_json::Error> {
-    let (object, length) = watch::first(text)?;
+    let (object, length) = json::first(text)?;
     Ok((row(&object).into(), length))
 }
 
@@ -41,7 +39,7 @@ fn read<'t, T: Deserialize<'t>, R: Into<Row>>(
 /// # Errors
 /// It is no JSON, or has no metadata.
 pub fn key(text: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
-    let (object, _): (types::Object<'_>, _) = watch::first(text)?;
+    let (object, _): (types::Object<'_>, _) = json::first(text)?;
     Ok(Key {
         namespace: some(&object.metadata.namespace, names),
         name: Name::from(&*object.metadata.name),

@@ -16,9 +16,9 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         .iter()
         .find(|c| &*c.condition_type == "Ready");
     let label = |name: &str| {
-        let mut labels = metadata.labels.iter();
+        let mut labels = metadata.labels.0.iter();
         labels
-            .find(|(own, _)| &***own == name)
+            .find(|(own, _)| own == name)
             .map(|(_, value)| Name::from(&**value))
     };
     Node {
@@ -48,8 +48,8 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
 
 /// Sorted, because the labels are.
 fn roles(metadata: &NodeMetadata<'_>) -> Box<[Name]> {
-    let labels = metadata.labels.keys();
-    let roles = labels.filter_map(|label| label.strip_prefix(ROLE));
+    let labels = metadata.labels.0.iter();
+    let roles = labels.filter_map(|(label, _)| label.strip_prefix(ROLE));
     roles
         .filter(|role| !role.is_empty())
         .map(Name::from)
@@ -103,6 +103,7 @@ fn some(text: &Text<'_>) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     const NODE: &str = r#"{"metadata":{"name":"edge-1","labels":{
         "node-role.kubernetes.io/master":"true","node-role.kubernetes.io/control-plane":"",
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_node_is_read() {
-        let node = row(&serde_json::from_str(NODE).unwrap(), &mut Names::new());
+        let node = row(&json::read(NODE.as_bytes()).unwrap(), &mut Names::new());
         assert_eq!(node.status(), "NotReady,SchedulingDisabled");
         assert_eq!(node.roles(), "control-plane,master");
         assert_eq!(node.reason.as_deref(), Some("KubeletNotReady"));
@@ -136,14 +137,14 @@ mod tests {
     fn a_node_that_is_no_longer_heard_of_is_not_ready() {
         let lost = r#"{"metadata":{"name":"a"},"status":{"conditions":[
             {"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown"}]}}"#;
-        let node = row(&serde_json::from_str(lost).unwrap(), &mut Names::new());
+        let node = row(&json::read(lost.as_bytes()).unwrap(), &mut Names::new());
         assert_eq!(node.status(), "NotReady");
         assert_eq!(node.reason.as_deref(), Some("NodeStatusUnknown"));
     }
 
     #[test]
     fn a_node_that_says_nothing_is_unknown_not_zero() {
-        let bare = serde_json::from_str(r#"{"metadata":{"name":"a"}}"#).unwrap();
+        let bare = json::read(br#"{"metadata":{"name":"a"}}"#).unwrap();
         let node = row(&bare, &mut Names::new());
         assert_eq!(node.readiness, Readiness::Unknown);
         assert_eq!(node.capacity, Resources::default());

@@ -176,9 +176,10 @@ fn small(count: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     fn read(text: &str) -> Pod {
-        row(&serde_json::from_str(text).unwrap(), &mut Names::new())
+        row(&json::read(text.as_bytes()).unwrap(), &mut Names::new())
     }
 
     fn columns(pod: &Pod) -> (String, &str, u32) {

@@ -62,10 +62,11 @@ fn text<'t>(text: &'t Text<'_>) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     fn read(spec: &str, status: &str) -> Service {
         let text = format!(r#"{{"metadata":{{"name":"a"}},"spec":{spec},"status":{status}}}"#);
-        row(&serde_json::from_str(&text).unwrap(), &mut Names::new())
+        row(&json::read(text.as_bytes()).unwrap(), &mut Names::new())
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeops_agent::health::Beats;
-use pipeops_agent::k8s::watch::{Health, Limits, Resource, Sink, Stats, Watcher, first};
+use pipeops_agent::json::{self, Raw};
+use pipeops_agent::k8s::watch::{Health, Limits, Resource, Sink, Stats, Watcher};
 use pipeops_agent::k8s::{self, Client};
 use pipeops_agent::stop;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::support::api_server::{ApiServer, Fault, Op, object};
 use crate::support::eventually;
@@ -46,8 +46,8 @@ impl Sink for Seen {
         self.note("list", b"");
     }
     fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error> {
-        let (object, length) = first::<&RawValue>(text)?;
-        self.note("listed", object.get().as_bytes());
+        let (object, length) = json::first::<Raw<'_>>(text)?;
+        self.note("listed", object.0.as_bytes());
         Ok(length)
     }
     fn broken(&mut self, _text: &[u8], error: &serde_json::Error) {

@@ -1,0 +1,277 @@
+//! JSON read into values of our own types, by one reader for all of them.
+//!
+//! Derived code is a parser for each type and was a tenth of the program. Here a value
+//! says where each of its fields belongs ([`Fields`]), and the reader puts it there. As
+//! with derived code, unknown fields are skipped and a wrong type is an error. What is
+//! missing stays as it was: whether it must not be missing, `check` says.
+
+mod place;
+mod reader;
+
+use std::borrow::Cow;
+
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny};
+use serde_json::{Deserializer, Error, Value};
+
+pub use place::{Anything, Raw};
+
+/// Where one value belongs, and thereby of which type it must be.
+pub enum Slot<'s, 't> {
+    Object(&'s mut dyn Fields<'t>),
+    List(&'s mut dyn Room<'t>),
+    /// Null takes no room.
+    Optional(&'s mut dyn Room<'t>),
+    /// Null is empty text.
+    Text(&'s mut Cow<'t, str>),
+    /// A quantity: the API writes text, clients may have written numbers.
+    Amount(&'s mut Cow<'t, str>),
+    /// Text that is there.
+    String(&'s mut String),
+    Bool(&'s mut bool),
+    U16(&'s mut u16),
+    U32(&'s mut u32),
+    U64(&'s mut u64),
+    I32(&'s mut i32),
+    F64(&'s mut f64),
+    Value(&'s mut Value),
+    /// The text of a value that is not read yet.
+    Raw(&'s mut &'t str),
+    Anything,
+}
+
+/// What a value can be read into.
+pub trait Place<'t> {
+    /// Empties it where values are added.
+    fn slot(&mut self) -> Slot<'_, 't>;
+}
+
+/// An object.
+pub trait Fields<'t> {
+    /// Where the field of that name belongs; none: it is skipped.
+    fn field(&mut self, name: &str) -> Option<Slot<'_, 't>>;
+
+    /// What is wrong with the whole.
+    ///
+    /// # Errors
+    /// Something is missing, or beyond limits that its type does not have.
+    fn check(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+/// A list, or a value that may be absent.
+pub trait Room<'t> {
+    /// Makes room for one more.
+    fn next(&mut self) -> Slot<'_, 't>;
+}
+
+/// What borrows nothing from its text.
+pub trait Owned: Default + for<'t> Place<'t> {}
+
+impl<T: Default + for<'t> Place<'t>> Owned for T {}
+
+/// Reads a text that is one value.
+///
+/// # Errors
+/// It is no JSON, or not of that type.
+pub fn read<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<T, Error> {
+    let mut value = T::default();
+    read_into(text, value.slot())?;
+    Ok(value)
+}
+
+/// Reads the value that `text` starts with, and how long it is.
+///
+/// # Errors
+/// It is no JSON, or not of that type.
+pub fn first<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<(T, usize), Error> {
+    let mut value = T::default();
+    let length = first_into(text, value.slot())?;
+    Ok((value, length))
+}
+
+fn read_into<'t>(text: &'t [u8], slot: Slot<'_, 't>) -> Result<(), Error> {
+    let mut deserializer = Deserializer::from_slice(text);
+    slot.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+fn first_into<'t>(text: &'t [u8], slot: Slot<'_, 't>) -> Result<usize, Error> {
+    let mut deserializer = Deserializer::from_slice(text);
+    slot.deserialize(&mut deserializer)?;
+    // Only an iterator says where it is.
+    Ok(deserializer.into_iter::<IgnoredAny>().byte_offset())
+}
+
+/// An error of our own, as the reader's.
+#[must_use]
+pub fn error(problem: &str) -> Error {
+    Error::custom(problem)
+}
+
+/// A check that text is there, for [`Fields::check`].
+///
+/// # Errors
+/// The problem, if there is none.
+pub fn given(text: &str, problem: &'static str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err(problem);
+    }
+    Ok(())
+}
+
+/// Declares a struct that is read from an object: each field with its name there, and
+/// after the struct what to check in the end. All begin empty.
+macro_rules! object {
+    (
+        $(#[$about:meta])* $seen:vis struct $name:ident $(<$text:lifetime>)? {
+            $($(#[$more:meta])* $open:vis $field:ident: $type:ty = $key:literal,)+
+        }
+        $(check $check:expr)?
+    ) => {
+        $(#[$about])*
+        #[derive(Default)]
+        $seen struct $name $(<$text>)? {
+            $($(#[$more])* $open $field: $type,)+
+        }
+        $crate::json::object!(@ $name [$($text)?] ($($field = $key)+) $($check)?);
+    };
+    (@ $name:ident [] $fields:tt $($check:expr)?) => {
+        $crate::json::object!(@ 'text, $name, $fields $($check)?);
+    };
+    (@ $name:ident [$text:lifetime] $fields:tt $($check:expr)?) => {
+        $crate::json::object!(@ $text, $name<$text>, $fields $($check)?);
+    };
+    (@ $text:lifetime, $type:ty, ($($field:ident = $key:literal)+) $($check:expr)?) => {
+        impl<$text> $crate::json::Place<$text> for $type {
+            fn slot(&mut self) -> $crate::json::Slot<'_, $text> {
+                $crate::json::Slot::Object(self)
+            }
+        }
+        impl<$text> $crate::json::Fields<$text> for $type {
+            fn field(&mut self, name: &str) -> Option<$crate::json::Slot<'_, $text>> {
+                Some(match name {
+                    $($key => $crate::json::Place::slot(&mut self.$field),)+
+                    _ => return None,
+                })
+            }
+            $(fn check(&self) -> Result<(), &'static str> {
+                let check: fn(&Self) -> Result<(), &'static str> = $check;
+                check(self)
+            })?
+        }
+    };
+}
+
+pub(crate) use object;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    object! {
+        #[derive(Debug, PartialEq)]
+        struct Whole<'t> {
+            name: Cow<'t, str> = "name",
+            parts: Vec<Part> = "someParts",
+            part: Option<Box<Part>> = "part",
+            on: bool = "on",
+            ratio: Option<f64> = "ratio",
+        }
+        check |whole| if whole.on { Ok(()) } else { Err("it is off") }
+    }
+
+    object! {
+        #[derive(Debug, PartialEq)]
+        struct Part {
+            size: u16 = "size",
+            change: i32 = "change",
+            label: String = "label",
+        }
+    }
+
+    fn told(text: &str) -> String {
+        read::<Whole<'_>>(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn fields_are_found_by_their_names_and_others_skipped() {
+        let text = r#"{"x":{"y":[1]},"someParts":[{"size":7,"change":-1},{}],"name":"a",
+            "part":{"label":"\u0062"},"on":true,"ratio":2}"#;
+        let part = |size, change, label: &str| Part {
+            size,
+            change,
+            label: label.to_owned(),
+        };
+        let whole = Whole {
+            name: Cow::Borrowed("a"),
+            parts: vec![part(7, -1, ""), part(0, 0, "")],
+            part: Some(Box::new(part(0, 0, "b"))),
+            on: true,
+            ratio: Some(2.0),
+        };
+        assert_eq!(read::<Whole<'_>>(text.as_bytes()).unwrap(), whole);
+    }
+
+    #[test]
+    fn null_is_absent_only_where_it_may_be() {
+        let text = r#"{"on":true,"part":null,"ratio":null,"name":null}"#;
+        let whole = read::<Whole<'_>>(text.as_bytes()).unwrap();
+        assert_eq!((whole.part, whole.ratio, &*whole.name), (None, None, ""));
+        assert!(told(r#"{"on":null}"#).starts_with("invalid type: null, expected true or false"));
+        assert!(told(r#"{"someParts":null}"#).starts_with("invalid type: null, expected a list"));
+    }
+
+    #[test]
+    fn what_is_there_last_counts() {
+        let text = r#"{"on":true,"someParts":[{"size":1}],"someParts":[{"size":2}]}"#;
+        let whole = read::<Whole<'_>>(text.as_bytes()).unwrap();
+        assert_eq!(whole.parts.len(), 1);
+        assert_eq!(whole.parts[0].size, 2);
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_place() {
+        for (text, problem) in [
+            ("[]", "invalid type: sequence, expected an object"),
+            ("7", "invalid type: integer `7`, expected an object"),
+            (
+                r#"{"name":7}"#,
+                "invalid type: integer `7`, expected text or null",
+            ),
+            (r#"{"name":{}}"#, "invalid type: map, expected text or null"),
+            (
+                r#"{"part":{"label":1.5}}"#,
+                "invalid type: floating point `1.5`, expected text",
+            ),
+            (
+                r#"{"part":{"size":-1}}"#,
+                "invalid type: integer `-1`, expected a whole number",
+            ),
+            (
+                r#"{"part":{"size":70000}}"#,
+                "invalid type: integer `70000`, expected a whole number",
+            ),
+            (
+                r#"{"part":{"size":"7"}}"#,
+                "invalid type: string \"7\", expected a whole number",
+            ),
+            (r#"{"on":false}"#, "it is off at line 1 column 12"),
+            (r#"{"on":true} x"#, "trailing characters"),
+            (r#"{"on":true"#, "EOF while parsing an object"),
+            ("", "EOF while parsing a value"),
+        ] {
+            assert!(told(text).starts_with(problem), "{text}: {}", told(text));
+        }
+    }
+
+    #[test]
+    fn the_first_value_ends_where_the_next_begins() {
+        let (value, length) = first::<String>(br#" "a" , "b""#).unwrap();
+        assert_eq!((&*value, length), ("a", 4));
+        let (Anything, length) = first(br#"[1,{"a":"]"}]]"#).unwrap();
+        assert_eq!(length, 13);
+        let (raw, length) = first::<Raw<'_>>(br#" {"a" : 1}}"#).unwrap();
+        assert_eq!((raw.0, length), (r#"{"a" : 1}"#, 10));
+    }
+}
