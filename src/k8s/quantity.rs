@@ -19,6 +19,28 @@ pub fn nanos(text: &str) -> Option<u128> {
     read(text, 1_000_000_000)
 }
 
+/// The shortest form of the same, as the server has it: `1024Mi` is `1Gi`, `0.5` is `500m`.
+pub fn canonical(text: &str) -> Option<String> {
+    const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+    let mut number = nanos(text)?;
+    let whole = number / 1_000_000_000;
+    let (suffixes, factor): (&[&str], u128) = match text.ends_with('i') {
+        true if number % 1_000_000_000 == 0 && whole >= 1024 => {
+            number = whole;
+            (&BINARY, 1024)
+        }
+        _ => (&DECIMAL, 1000),
+    };
+    let mut at = 0;
+    while number != 0 && number % factor == 0 && at + 1 < suffixes.len() {
+        number /= factor;
+        at += 1;
+    }
+    let suffix = if number == 0 { "" } else { suffixes[at] };
+    Some(format!("{number}{suffix}"))
+}
+
 /// `text` times `factor`, rounded up.
 fn read(text: &str, factor: u128) -> Option<u128> {
     let end = text
@@ -68,6 +90,26 @@ fn scale(suffix: &str) -> Option<(u128, u128)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortest_form_is_that_of_the_server() {
+        for (text, expected) in [
+            ("1024Mi", "1Gi"),
+            ("1536Mi", "1536Mi"),
+            ("0.5Gi", "512Mi"),
+            ("512Ki", "512Ki"),
+            ("100", "100"),
+            ("0.5", "500m"),
+            ("1000m", "1"),
+            ("1500m", "1500m"),
+            ("1000k", "1M"),
+            ("0Mi", "0"),
+            ("0.5m", "500u"),
+        ] {
+            assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(canonical("x"), None);
+    }
 
     #[test]
     fn quantities_of_every_form_are_read() {

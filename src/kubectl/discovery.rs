@@ -39,6 +39,8 @@ pub struct Resource {
     /// `Pod`
     pub kind: String,
     pub is_namespaced: bool,
+    /// Whether its size can be set, by a part of it.
+    pub scales: bool,
     pub short_names: Vec<String>,
     pub categories: Vec<String>,
     pub verbs: Vec<String>,
@@ -127,6 +129,8 @@ impl Discovery {
                             singular: text(resource, "singularResource"),
                             kind: text(&resource["responseKind"], "kind"),
                             is_namespaced: resource["scope"] == "Namespaced",
+                            scales: list(resource, "subresources")
+                                .any(|part| part["subresource"] == "scale"),
                             short_names: texts(resource, "shortNames"),
                             categories: texts(resource, "categories"),
                             verbs: texts(resource, "verbs"),
@@ -166,10 +170,13 @@ impl Discovery {
                 empty if empty.is_empty() => kind.to_lowercase(),
                 name => name,
             };
+            let name = text(resource, "name");
             Rc::new(Resource {
                 group: group.to_owned(),
                 version: version.to_owned(),
-                name: text(resource, "name"),
+                scales: list(&answer, "resources")
+                    .any(|part| text(part, "name").strip_suffix("/scale") == Some(&name)),
+                name,
                 singular,
                 kind,
                 is_namespaced: resource["namespaced"] == true,

@@ -22,6 +22,8 @@ pub struct Parts {
     is_whole: bool,
     /// Why the server refused: `NotFound`, `Conflict`.
     pub reason: String,
+    /// The server's own words; empty if it was not the server.
+    said: String,
     pub code: i32,
 }
 
@@ -43,6 +45,7 @@ impl Failure {
             message,
             is_whole,
             reason: String::new(),
+            said: String::new(),
             code: FAILED,
         }))
     }
@@ -107,6 +110,14 @@ impl Failure {
         &self.message
     }
 
+    /// The words of the server, without those around them, or what was wrong.
+    pub fn said(&self) -> &str {
+        match self.said.as_str() {
+            "" => &self.message,
+            said => said,
+        }
+    }
+
     /// As it is printed, with a line feed; empty if there is nothing to say.
     pub fn text(&self) -> String {
         let prefix = match self.is_whole || self.message.starts_with("error: ") {
@@ -160,6 +171,7 @@ fn refusal(status: &Status) -> Failure {
         Some(reason) if !reason.is_empty() => (reason, message),
         _ => unexplained(status.code, message),
     };
+    let said = message.clone();
     let message = match (reason, status.details()) {
         ("Unauthorized", _) => format!("error: You must be logged in to the server ({message})"),
         ("Invalid", details) => invalid(details, &message),
@@ -168,6 +180,7 @@ fn refusal(status: &Status) -> Failure {
     };
     let mut failure = Failure::whole(message);
     failure.reason = reason.to_owned();
+    failure.said = said;
     failure
 }
 

@@ -20,8 +20,10 @@
 //! - Verbs that need a terminal, files or ports of this machine say `local: true`, and
 //!   are refused to the control plane.
 
+mod amend;
 pub mod api;
 mod auth;
+mod autoscale;
 pub mod change;
 mod config;
 pub mod discovery;
@@ -32,12 +34,15 @@ mod failure;
 pub mod flags;
 mod get;
 pub mod jsonpath;
+mod label;
 pub mod manifest;
 mod pods;
 pub mod print;
 pub mod resources;
+mod scale;
 mod server;
 mod session;
+mod set;
 pub mod sort;
 mod top;
 mod verbs;

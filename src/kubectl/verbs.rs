@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
-use super::{auth, config, events, explain, get, pods, server, top};
+use super::{auth, autoscale, config, events, explain, get, label, pods, scale, server, set, top};
 
 /// One verb.
 #[derive(Debug)]
@@ -24,11 +24,13 @@ pub struct Verb {
 
 /// All there are, by name.
 pub(super) const VERBS: &[Verb] = &[
+    label::ANNOTATE,
     server::RESOURCES,
     server::VERSIONS,
     pods::attach::VERB,
     auth::CAN_I,
     auth::WHO_AM_I,
+    autoscale::VERB,
     server::CLUSTER_INFO,
     config::CURRENT_CONTEXT,
     config::USE_CONTEXT,
@@ -38,8 +40,13 @@ pub(super) const VERBS: &[Verb] = &[
     pods::exec::VERB,
     explain::VERB,
     get::VERB,
+    label::LABEL,
     pods::logs::VERB,
     pods::forward::VERB,
+    scale::VERB,
+    set::env::VERB,
+    set::image::VERB,
+    set::resources::VERB,
     top::NODE,
     top::POD,
     server::VERSION,

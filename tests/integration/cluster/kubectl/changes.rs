@@ -213,3 +213,18 @@ fn ages_are_masked_and_nothing_else() {
 fn the_stage_is_alike_for_both() {
     compare("start", include_str!("start.changes"));
 }
+
+#[test]
+fn labels_and_annotations_are_written_alike() {
+    compare("label", include_str!("label.changes"));
+}
+
+#[test]
+fn sizes_are_set_alike() {
+    compare("scale", include_str!("scale.changes"));
+}
+
+#[test]
+fn what_is_in_pods_is_set_alike() {
+    compare("set", include_str!("set.changes"));
+}
