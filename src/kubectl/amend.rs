@@ -212,7 +212,7 @@ fn by_name(before: &[Value], after: &[Value]) -> Value {
 }
 
 /// The pod in an object: its own, or the one it makes others from.
-pub(super) fn pod_spec<'a>(object: &'a mut Value) -> Option<&'a mut Value> {
+pub(super) fn pod_spec(object: &mut Value) -> Option<&mut Value> {
     let place = match field(object, "/kind") {
         "Pod" => "/spec",
         "Deployment"
