@@ -227,6 +227,40 @@ pub(super) fn pod_spec(object: &mut Value) -> Option<&mut Value> {
     object.pointer_mut(place)
 }
 
+/// Whether an object has revisions of the pods that it makes.
+pub(super) fn rolls(object: &Value) -> bool {
+    let kind = field(object, "/kind");
+    matches!(kind, "Deployment" | "DaemonSet" | "StatefulSet")
+}
+
+/// Fails as kubectl does for a kind that something is not there for.
+pub(super) fn without(ask: &Ask, what: &str, doing: &str) -> Failure {
+    let (kind, group) = (&ask.resource.kind, &ask.resource.group);
+    let name = group_kind(ask);
+    let known = [
+        "CronJob",
+        "Job",
+        "Pod",
+        "ReplicaSet",
+        "ReplicationController",
+    ];
+    Failure::new(if known.contains(&kind.as_str()) {
+        format!("no {what} has been implemented for {name:?}")
+    } else {
+        format!("error {doing} for {name:?}, no visitor method exists for {{{group} {kind}}}")
+    })
+}
+
+/// `StatefulSet.apps`, `Pod`
+pub(super) fn group_kind(ask: &Ask) -> String {
+    let dot = if ask.resource.group.is_empty() {
+        ""
+    } else {
+        "."
+    };
+    [&ask.resource.kind, dot, &ask.resource.group].concat()
+}
+
 /// `*v1.ConfigMap`, as kubectl names what it cannot work with.
 pub(super) fn type_of(object: &Value) -> String {
     let version = field(object, "/apiVersion");

@@ -88,19 +88,7 @@ fn run(session: &mut Session<'_>, word: &'static str) -> Result<(), Failure> {
     check(session, &notes)?;
     let lists = session.flags.on("list");
     if session.flags.on("local") {
-        let found = super::manifest::read(session)?.all;
-        let is_single = found.len() == 1;
-        for document in found {
-            let mut object = document.object;
-            let done = notes.write(&mut object)?;
-            if lists {
-                list(session, &notes, &object, is_single)?;
-            } else {
-                amendment.done = done;
-                amendment.tell(session, object)?;
-            }
-        }
-        return Ok(());
+        return here(session, &mut amendment, &notes);
     }
     let selected = session.select(Rules {
         all: session.flags.on("all"),
@@ -121,6 +109,26 @@ fn run(session: &mut Session<'_>, word: &'static str) -> Result<(), Failure> {
         one(session, &mut amendment, &notes, (ask, object))
     });
     Failure::all(failures)
+}
+
+/// Changes what stands in files, and shows it.
+fn here(
+    session: &mut Session<'_>,
+    amendment: &mut Amendment,
+    notes: &Notes,
+) -> Result<(), Failure> {
+    let found = super::manifest::read(session)?.all;
+    let is_single = found.len() == 1;
+    for document in found {
+        let mut object = document.object;
+        amendment.done = notes.write(&mut object)?;
+        if session.flags.on("list") {
+            list(session, notes, &object, is_single)?;
+        } else {
+            amendment.tell(session, object)?;
+        }
+    }
+    Ok(())
 }
 
 /// Changes one object, and tells of it.

@@ -3,7 +3,10 @@
 use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
-use super::{auth, autoscale, config, events, explain, get, label, pods, scale, server, set, top};
+use super::{
+    auth, autoscale, config, events, explain, expose, get, label, pods, rollout, run, scale,
+    server, set, top,
+};
 
 /// One verb.
 #[derive(Debug)]
@@ -39,10 +42,18 @@ pub(super) const VERBS: &[Verb] = &[
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
+    expose::VERB,
     get::VERB,
     label::LABEL,
     pods::logs::VERB,
     pods::forward::VERB,
+    rollout::HISTORY,
+    rollout::PAUSE,
+    rollout::RESTART,
+    rollout::RESUME,
+    rollout::STATUS,
+    rollout::UNDO,
+    run::VERB,
     scale::VERB,
     set::env::VERB,
     set::image::VERB,

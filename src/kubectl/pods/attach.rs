@@ -27,14 +27,19 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     let word = word(session)?;
     let object = super::object(session, &word)?;
     let pod = super::attachable(session, object)?;
-    if let phase @ ("Succeeded" | "Failed") = super::field(&pod, "/status/phase") {
+    to(session, &pod)
+}
+
+/// Attaches to a pod.
+pub(super) fn to(session: &mut Session<'_>, pod: &Value) -> Result<(), Failure> {
+    if let phase @ ("Succeeded" | "Failed") = super::field(pod, "/status/phase") {
         return Err(Failure::new(format!(
             "cannot attach a container in a completed pod; current phase is {phase}"
         )));
     }
     let quiet = session.flags.on("quiet");
-    let container = container(session, &pod)?;
-    let has_terminal = has_terminal(&pod, &container);
+    let container = container(session, pod)?;
+    let has_terminal = has_terminal(pod, &container);
     if session.flags.on("tty") && !has_terminal && !quiet {
         let text =
             format!("error: Unable to use a TTY - container {container} did not allocate one\n");
@@ -45,8 +50,8 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
         session.io.stderr.write_all(NOTICE.as_bytes())?;
     }
     let command = Command {
-        namespace: super::field(&pod, "/metadata/namespace"),
-        pod: super::name(&pod),
+        namespace: super::field(pod, "/metadata/namespace"),
+        pod: super::name(pod),
         container: &container,
         command: &[],
         stdin: session.flags.on("stdin"),

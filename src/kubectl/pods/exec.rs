@@ -19,7 +19,7 @@ pub(in crate::kubectl) const VERB: Verb = Verb {
     run,
 };
 
-pub(super) const STREAMS: Group = &[
+pub(in crate::kubectl) const STREAMS: Group = &[
     switch("stdin", "i"),
     switch("tty", "t"),
     switch("quiet", "q"),

@@ -2,6 +2,7 @@
 //! containers.
 
 pub(super) mod attach;
+mod attend;
 pub(super) mod cp;
 pub(super) mod exec;
 pub(super) mod forward;
@@ -18,6 +19,9 @@ use super::api::{Api, escape, query};
 use super::failure::Failure;
 use super::flags::{Group, Kind, flag, text};
 use super::session::Session;
+
+pub(super) use attend::attend;
+pub(super) use exec::STREAMS;
 
 pub(super) const CONTAINER: Group = &[text("container", "c")];
 /// How long to wait for the first pod of a deployment and the like.
@@ -166,7 +170,7 @@ fn kind(object: &Value) -> &str {
 }
 
 /// The labels of the pods that belong to an object, as a query has them.
-fn selector(object: &Value) -> Result<String, String> {
+pub(super) fn selector(object: &Value) -> Result<String, String> {
     let selector = &object["spec"]["selector"];
     let (labels, expressions) = match kind(object) {
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {

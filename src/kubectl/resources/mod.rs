@@ -26,6 +26,8 @@ pub struct Rules {
     pub single_type: bool,
     /// All objects of the types, as `--all` has it.
     pub all: bool,
+    /// Whether the flags of selectors mean something else.
+    pub names_only: bool,
 }
 
 /// What is to be asked for, in order.
@@ -128,7 +130,10 @@ impl Session<'_> {
             discovery: api.discovery()?,
             namespace: if all_namespaces { "" } else { &api.namespace },
             all_namespaces,
-            labels: self.flags.text("selector").trim(),
+            labels: match rules.names_only {
+                true => "",
+                false => self.flags.text("selector").trim(),
+            },
             fields: self.flags.text("field-selector").trim(),
             subresource: !self.flags.text("subresource").is_empty(),
             rules,

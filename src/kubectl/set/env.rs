@@ -4,14 +4,14 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::super::amend::Amendment;
-use super::super::failure::Failure;
-use super::super::flags::{Group, Kind, flag, switch, text};
-use super::super::pods::{field, name};
-use super::super::print::object;
-use super::super::session::Session;
-use super::super::verbs::{FILES, OUTPUT, SELECTOR, Verb};
 use super::{ALL, CONTAINERS, DRY_RUN, containers, each, found, resolve};
+use crate::kubectl::amend::Amendment;
+use crate::kubectl::failure::Failure;
+use crate::kubectl::flags::{Group, Kind, flag, switch, text};
+use crate::kubectl::pods::{field, name};
+use crate::kubectl::print::object;
+use crate::kubectl::session::Session;
+use crate::kubectl::verbs::{FILES, OUTPUT, SELECTOR, Verb};
 use crate::yaml;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {

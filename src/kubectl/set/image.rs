@@ -1,11 +1,11 @@
 //! `kubectl set image`: the image of containers, by their names.
 
-use super::super::amend::Amendment;
-use super::super::failure::Failure;
-use super::super::label;
-use super::super::session::Session;
-use super::super::verbs::Verb;
 use super::{SHARED, containers, each, found};
+use crate::kubectl::amend::Amendment;
+use crate::kubectl::failure::Failure;
+use crate::kubectl::label;
+use crate::kubectl::session::Session;
+use crate::kubectl::verbs::Verb;
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "set image",

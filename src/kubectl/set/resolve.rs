@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::failure::Failure;
-use super::super::pods::{field, name};
-use super::super::session::Session;
+use crate::kubectl::failure::Failure;
+use crate::kubectl::pods::{field, name};
+use crate::kubectl::session::Session;
 
 /// Shows each variable; with `--resolve`, what those are that come from elsewhere.
 pub(super) fn list(
@@ -42,12 +42,19 @@ pub(super) fn list(
             writeln!(session.out(), "# {key} from {}", reference(from))?;
         }
     }
-    let tell = |(problem, mut keys): (String, Vec<&str>)| {
+    tell(session, problems)
+}
+
+/// What could not be found, and which variables that is of.
+fn tell(session: &mut Session<'_>, problems: Vec<(String, Vec<&str>)>) -> Result<(), Failure> {
+    let mut lines = Vec::new();
+    for (problem, mut keys) in problems {
         keys.sort_unstable();
         let keys = keys.join(", ");
-        format!("error retrieving reference for {keys}: {problem}\n")
-    };
-    let mut lines: Vec<_> = problems.into_iter().map(tell).collect();
+        lines.push(format!(
+            "error retrieving reference for {keys}: {problem}\n"
+        ));
+    }
     lines.sort_unstable();
     Ok(session.io.stderr.write_all(lines.concat().as_bytes())?)
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::super::amend::Amendment;
-use super::super::failure::Failure;
-use super::super::flags::{Group, text};
-use super::super::session::Session;
-use super::super::verbs::{FILES, OUTPUT, SELECTOR, Verb};
 use super::{ALL, CONTAINERS, DRY_RUN, containers, each, found};
 use crate::k8s::quantity;
+use crate::kubectl::amend::Amendment;
+use crate::kubectl::failure::Failure;
+use crate::kubectl::flags::{Group, text};
+use crate::kubectl::session::Session;
+use crate::kubectl::verbs::{FILES, OUTPUT, SELECTOR, Verb};
 
 pub(in crate::kubectl) const VERB: Verb = Verb {
     name: "set resources",
@@ -54,17 +54,20 @@ fn run(session: &mut Session<'_>) -> Result<(), Failure> {
         }
         for container in meant {
             for (side, amounts) in &wanted {
-                let place = &mut container["resources"][*side];
-                if !place.is_object() {
-                    *place = Value::Object(Map::new());
-                }
-                if let Some(place) = place.as_object_mut() {
-                    place.extend(amounts.clone());
-                }
+                put(&mut container["resources"][*side], amounts);
             }
         }
         Ok(Vec::new())
     })
+}
+
+fn put(place: &mut Value, amounts: &Map<String, Value>) {
+    if !place.is_object() {
+        *place = Value::Object(Map::new());
+    }
+    if let Some(place) = place.as_object_mut() {
+        place.extend(amounts.clone());
+    }
 }
 
 /// `cpu=200m,memory=512Mi`

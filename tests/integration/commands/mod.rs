@@ -9,6 +9,7 @@ mod ends;
 mod faults;
 mod permissions;
 mod runs;
+mod workloads;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -228,3 +228,13 @@ fn sizes_are_set_alike() {
 fn what_is_in_pods_is_set_alike() {
     compare("set", include_str!("set.changes"));
 }
+
+#[test]
+fn pods_roll_out_and_back_alike() {
+    compare("rollout", include_str!("rollout.changes"));
+}
+
+#[test]
+fn services_and_pods_are_made_alike() {
+    compare("expose", include_str!("expose.changes"));
+}
