@@ -53,8 +53,8 @@ pub(super) struct Deletion {
     names_only: bool,
     /// How many were to be deleted.
     found: usize,
-    /// What was deleted, with its uid.
-    deleted: Vec<(Ask, String)>,
+    /// What is on its way, with its uid.
+    going: Vec<(Ask, String)>,
 }
 
 fn run(session: &mut Session<'_>) -> Result<(), Failure> {
@@ -156,7 +156,7 @@ impl Deletion {
             policy: policy(flags.text("cascade"))?,
             names_only: flags.text("output") == "name",
             found: 0,
-            deleted: Vec::new(),
+            going: Vec::new(),
         })
     }
 
@@ -196,19 +196,19 @@ impl Deletion {
         self.found += 1;
         ask.named()
             .map_err(|failure| failure.during("deleting", &ask.source))?;
-        let mut uid = String::new();
+        let line = self.said(&ask);
         if self.dry_run != DryRun::Client {
             let path = self.dry_run.path(&ask.path(), "");
             let body = self.options().to_string();
             let answer = api
                 .send("DELETE", &path, JSON, body.as_bytes())
                 .map_err(|failure| failure.during("deleting", &ask.source))?;
-            let known = [&answer["details"]["uid"], &answer["metadata"]["uid"]];
-            let known = known.into_iter().find_map(Value::as_str);
-            known.unwrap_or_default().clone_into(&mut uid);
+            // What is gone already is answered with a status, not with the object.
+            if answer["kind"] != "Status" {
+                let uid = answer["metadata"]["uid"].as_str().unwrap_or_default();
+                self.going.push((ask, uid.to_owned()));
+            }
         }
-        let line = self.said(&ask);
-        self.deleted.push((ask, uid));
         session.warn();
         Ok(session.io.stdout.write_all(line.as_bytes())?)
     }
@@ -259,7 +259,7 @@ impl Deletion {
             true => None,
             false => Instant::now().checked_add(limit),
         };
-        for (ask, uid) in &self.deleted {
+        for (ask, uid) in &self.going {
             match gone(&api, ask, uid, deadline, &session.context.stop) {
                 Ok(true) => {}
                 Ok(false) => {

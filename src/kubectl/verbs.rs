@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    apply, auth, autoscale, config, create, delete, diff, events, explain, expose, get, label, patch,
-    pods, replace, rollout, run, scale, server, set, top,
+    apply, auth, autoscale, config, create, delete, diff, events, explain, expose, get, label,
+    patch, pods, replace, rollout, run, scale, server, set, top,
 };
 
 /// One verb.

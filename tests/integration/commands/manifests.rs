@@ -223,3 +223,30 @@ fn what_a_manifest_would_change_is_shown() {
     let failed = rig.outcome(&kubectl(&["diff", "-f", "-", "--nothing"], MANIFEST));
     assert_eq!(failed["exit_code"], 2, "{failed}");
 }
+
+#[test]
+fn what_is_gone_at_once_is_not_looked_for_and_what_is_not_is() {
+    let rig = rig();
+    let _agent = rig.agent();
+    let path = "/api/v1/namespaces/shop/secrets/key";
+    rig.api.set_answer(
+        path,
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}),
+    );
+    let deleted = rig.outcome(&kubectl(&["delete", "secret", "key"], ""));
+    let expected = "secret \"key\" deleted from shop namespace\n";
+    assert_eq!(deleted["output"], expected, "{deleted}");
+    // Without a rule Secrets are not read: looking for it would have been refused.
+    assert_eq!(deleted["metadata"]["outcome"], "completed", "{deleted}");
+    assert_eq!(rig.api.requests(path, Op::Get).len(), 1);
+
+    let going = json!({"kind": "ConfigMap", "metadata": {"uid": "u-1"}}).to_string();
+    rig.api.fault(SETTINGS, Op::Get, Fault::Body(going.into()));
+    rig.api
+        .fault(SETTINGS, Op::Get, Fault::status(404, "NotFound"));
+    let deleted = rig.outcome(&kubectl(&["delete", "configmap", "settings"], ""));
+    assert_eq!(deleted["success"], true, "{deleted}");
+    let methods = rig.api.requests(SETTINGS, Op::Get);
+    let methods: Vec<_> = methods.iter().map(|it| it.method.as_str()).collect();
+    assert_eq!(methods, ["DELETE", "GET"]);
+}
