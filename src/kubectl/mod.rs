@@ -22,10 +22,14 @@
 
 mod amend;
 pub mod api;
+mod apply;
 mod auth;
 mod autoscale;
 pub mod change;
 mod config;
+mod create;
+mod delete;
+mod diff;
 pub mod discovery;
 pub mod duration;
 mod events;
@@ -37,8 +41,10 @@ mod get;
 pub mod jsonpath;
 mod label;
 pub mod manifest;
+mod patch;
 mod pods;
 pub mod print;
+mod replace;
 pub mod resources;
 mod rollout;
 mod run;

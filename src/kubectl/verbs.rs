@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    auth, autoscale, config, events, explain, expose, get, label, pods, rollout, run, scale,
-    server, set, top,
+    apply, auth, autoscale, config, create, delete, diff, events, explain, expose, get, label,
+    patch, pods, replace, rollout, run, scale, server, set, top,
 };
 
 /// One verb.
@@ -30,6 +30,7 @@ pub(super) const VERBS: &[Verb] = &[
     label::ANNOTATE,
     server::RESOURCES,
     server::VERSIONS,
+    apply::VERB,
     pods::attach::VERB,
     auth::CAN_I,
     auth::WHO_AM_I,
@@ -39,6 +40,15 @@ pub(super) const VERBS: &[Verb] = &[
     config::USE_CONTEXT,
     config::VIEW,
     pods::cp::VERB,
+    create::VERB,
+    create::kinds::CONFIG_MAP,
+    create::kinds::JOB,
+    create::kinds::NAMESPACE,
+    create::kinds::SECRET,
+    create::kinds::SERVICE_ACCOUNT,
+    create::kinds::TOKEN,
+    delete::VERB,
+    diff::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
@@ -46,7 +56,9 @@ pub(super) const VERBS: &[Verb] = &[
     get::VERB,
     label::LABEL,
     pods::logs::VERB,
+    patch::VERB,
     pods::forward::VERB,
+    replace::VERB,
     rollout::HISTORY,
     rollout::PAUSE,
     rollout::RESTART,

@@ -7,6 +7,7 @@ mod changes;
 mod crashes;
 mod ends;
 mod faults;
+mod manifests;
 mod permissions;
 mod runs;
 mod workloads;

@@ -238,3 +238,28 @@ fn pods_roll_out_and_back_alike() {
 fn services_and_pods_are_made_alike() {
     compare("expose", include_str!("expose.changes"));
 }
+
+#[test]
+fn objects_are_applied() {
+    compare("apply", include_str!("apply.changes"));
+}
+
+#[test]
+fn objects_are_created() {
+    compare("create", include_str!("create.changes"));
+}
+
+#[test]
+fn objects_are_deleted() {
+    compare("delete", include_str!("delete.changes"));
+}
+
+#[test]
+fn objects_are_patched() {
+    compare("patch", include_str!("patch.changes"));
+}
+
+#[test]
+fn objects_are_replaced() {
+    compare("replace", include_str!("replace.changes"));
+}
