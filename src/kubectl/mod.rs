@@ -29,6 +29,7 @@ pub mod change;
 mod config;
 mod create;
 mod delete;
+mod describe;
 mod diff;
 pub mod discovery;
 pub mod duration;

@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    apply, auth, autoscale, config, create, delete, diff, events, explain, expose, get, label,
-    patch, pods, replace, rollout, run, scale, server, set, top,
+    apply, auth, autoscale, config, create, delete, describe, diff, events, explain, expose, get,
+    label, patch, pods, replace, rollout, run, scale, server, set, top,
 };
 
 /// One verb.
@@ -49,6 +49,7 @@ pub(super) const VERBS: &[Verb] = &[
     create::kinds::TOKEN,
     delete::VERB,
     diff::VERB,
+    describe::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
