@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    auth, autoscale, config, events, explain, expose, get, label, pods, rollout, run, scale,
-    server, set, top,
+    auth, autoscale, config, events, explain, expose, get, label, nodes, pods, rollout, run, scale,
+    server, set, top, wait,
 };
 
 /// One verb.
@@ -38,7 +38,9 @@ pub(super) const VERBS: &[Verb] = &[
     config::CURRENT_CONTEXT,
     config::USE_CONTEXT,
     config::VIEW,
+    nodes::CORDON,
     pods::cp::VERB,
+    nodes::drain::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
@@ -58,9 +60,12 @@ pub(super) const VERBS: &[Verb] = &[
     set::env::VERB,
     set::image::VERB,
     set::resources::VERB,
+    nodes::taint::VERB,
     top::NODE,
     top::POD,
+    nodes::UNCORDON,
     server::VERSION,
+    wait::VERB,
 ];
 
 /// Flags of every verb.
