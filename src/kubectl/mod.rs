@@ -41,7 +41,9 @@ pub mod flags;
 mod get;
 pub mod jsonpath;
 mod label;
+mod labels;
 pub mod manifest;
+mod nodes;
 mod patch;
 mod pods;
 pub mod print;
@@ -57,6 +59,7 @@ pub mod sort;
 mod top;
 mod until;
 mod verbs;
+mod wait;
 
 use std::io::{Read, Write};
 

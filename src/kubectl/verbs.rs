@@ -5,7 +5,7 @@ use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
     apply, auth, autoscale, config, create, delete, describe, diff, events, explain, expose, get,
-    label, patch, pods, replace, rollout, run, scale, server, set, top,
+    label, nodes, patch, pods, replace, rollout, run, scale, server, set, top, wait,
 };
 
 /// One verb.
@@ -39,6 +39,7 @@ pub(super) const VERBS: &[Verb] = &[
     config::CURRENT_CONTEXT,
     config::USE_CONTEXT,
     config::VIEW,
+    nodes::CORDON,
     pods::cp::VERB,
     create::VERB,
     create::kinds::CONFIG_MAP,
@@ -48,8 +49,9 @@ pub(super) const VERBS: &[Verb] = &[
     create::kinds::SERVICE_ACCOUNT,
     create::kinds::TOKEN,
     delete::VERB,
-    diff::VERB,
     describe::VERB,
+    diff::VERB,
+    nodes::drain::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
@@ -71,9 +73,12 @@ pub(super) const VERBS: &[Verb] = &[
     set::env::VERB,
     set::image::VERB,
     set::resources::VERB,
+    nodes::taint::VERB,
     top::NODE,
     top::POD,
+    nodes::UNCORDON,
     server::VERSION,
+    wait::VERB,
 ];
 
 /// Flags of every verb.
