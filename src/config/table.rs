@@ -18,6 +18,7 @@ pub enum Key {
     AllowPlainHttp,
     PolicyFile,
     CommandKeysFile,
+    BytesPerDay,
     Kubeconfig,
     Context,
     Listen,
@@ -26,6 +27,7 @@ pub enum Key {
     ApiTokenFile,
     MetricsOpen,
     StateDir,
+    StateSize,
     LogLevel,
     LogFormat,
     Config,
@@ -68,6 +70,7 @@ pub enum Kind {
     Folder,
     Url,
     Duration,
+    Size,
     Port,
     /// Addresses with ',' between them.
     Addresses,
@@ -117,6 +120,7 @@ impl Kind {
             Kind::Folder => "FOLDER",
             Kind::Url => "URL",
             Kind::Duration => "TIME",
+            Kind::Size => "SIZE",
             Kind::Port => "PORT",
             Kind::Addresses => "ADDRESS[,..]",
             Kind::Level => "LEVEL",
@@ -127,7 +131,7 @@ impl Kind {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 22] = [
+pub static SETTINGS: [Setting; 24] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -239,6 +243,16 @@ pub static SETTINGS: [Setting; 22] = [
         help: "keys that its commands must be signed by",
     },
     Setting {
+        key: Key::BytesPerDay,
+        group: ControlPlane,
+        name: "bytes_per_day",
+        flag: Some("bytes-per-day"),
+        env: "PIPEOPS_BYTES_PER_DAY",
+        kind: Kind::Size,
+        default: Words("no limit"),
+        help: "sent before changes and status wait",
+    },
+    Setting {
         key: Key::Kubeconfig,
         group: Kubernetes,
         name: "kubeconfig",
@@ -317,6 +331,16 @@ pub static SETTINGS: [Setting; 22] = [
         kind: Kind::Folder,
         default: Words("/var/lib/pipeops-agent"),
         help: "keeps state",
+    },
+    Setting {
+        key: Key::StateSize,
+        group: Process,
+        name: "state_size",
+        flag: Some("state-size"),
+        env: "PIPEOPS_STATE_SIZE",
+        kind: Kind::Size,
+        default: Value("16Mi"),
+        help: "largest state, 1Mi or more",
     },
     Setting {
         key: Key::LogLevel,
