@@ -23,7 +23,7 @@ use super::proxy::Proxy;
 use super::tls::Roots;
 use super::{Call, Error, Mistake, Options, date};
 use crate::json::{Fields, Owned, Place, Slot};
-use crate::metrics::Histogram;
+use crate::metrics::{Counter, Histogram};
 use crate::resolver::Names;
 use crate::secret::Secret;
 use crate::token::Token;
@@ -47,6 +47,8 @@ pub struct Client {
     peer: Arc<Peer>,
     token: Token,
     latency: Histogram,
+    tried: [Counter; Call::ALL.len()],
+    failures: [Counter; Call::ALL.len()],
     skew: AtomicI64,
 }
 
@@ -72,6 +74,8 @@ impl Client {
             peer: Arc::new(peer),
             token,
             latency: Histogram::default(),
+            tried: Default::default(),
+            failures: Default::default(),
             skew: AtomicI64::new(NO_SKEW),
         })
     }
@@ -168,6 +172,16 @@ impl Client {
         &self.latency
     }
 
+    /// How often a call was made.
+    pub fn tried(&self, call: Call) -> u64 {
+        self.tried[call as usize].get()
+    }
+
+    /// How often it did not succeed.
+    pub fn failures(&self, call: Call) -> u64 {
+        self.failures[call as usize].get()
+    }
+
     /// Seconds that this machine's clock is ahead of the control plane's, by the last
     /// answer; negative when it is behind. [`super::diagnose::skew`] judges it.
     pub fn clock_skew(&self) -> Option<i64> {
@@ -189,6 +203,7 @@ impl Client {
 
     /// Tries with the current token, and once more if the file has another by now.
     fn authorized(&self, call: Call, path: &str, body: Option<&[u8]>) -> Result<Raw, Cause> {
+        self.tried[call as usize].increment();
         let token = self.token.current(Instant::now()).map_err(Cause::Token)?;
         let first = self.exchange(call, path, body, &token);
         let refused = matches!(first, Err(Cause::Status { status: 401, .. }));
@@ -243,6 +258,7 @@ impl Client {
     }
 
     fn failed(&self, call: Call, path: String, cause: Cause) -> Error {
+        self.failures[call as usize].increment();
         Error::Failed(Box::new(Failure {
             call,
             path,

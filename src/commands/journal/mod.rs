@@ -12,6 +12,7 @@ mod ledger;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use codec::ID_LIMIT;
 use codec::{Fact, Record};
@@ -19,6 +20,7 @@ use file::{Contents, File};
 pub use ledger::{Ledger, State};
 
 use super::End;
+use crate::metrics::Gauge;
 
 /// Rewriting a file shorter than this gains nothing.
 const COMPACT_FROM: u64 = 64 * 1024;
@@ -37,6 +39,7 @@ pub struct Journal {
     recovered: bool,
     /// Whether another agent uses it, which is about to end.
     in_use: bool,
+    size: Arc<Gauge>,
 }
 
 /// What an earlier agent left.
@@ -67,7 +70,13 @@ impl Journal {
             compacted: 0,
             recovered: false,
             in_use: false,
+            size: Arc::default(),
         }
+    }
+
+    /// Bytes in the file, whenever somebody looks.
+    pub fn size(&self) -> Arc<Gauge> {
+        Arc::clone(&self.size)
     }
 
     pub fn is_recovered(&self) -> bool {
@@ -206,6 +215,7 @@ impl Journal {
                 path.display()
             ));
         }
+        self.size.set(file.length());
         self.file = Some(file);
         let open = ledger.recover(records);
         Ok(Recovered { open, warnings })
@@ -216,6 +226,7 @@ impl Journal {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let file = self.file.as_mut();
         let acted = file.map_or_else(|| Err(gone()), act);
+        self.size.set(self.file.as_ref().map_or(0, File::length));
         acted.map_err(|error| Error::File(path, error))
     }
 }
