@@ -20,6 +20,7 @@ use crate::group::{Group, Outcome};
 use crate::health::{Beat, Beats, TURN};
 use crate::http::Front;
 use crate::k8s;
+use crate::metrics::Gauge;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
 use crate::work::commands::{Commands, Tools};
@@ -113,6 +114,7 @@ struct Agent {
     watches: Vec<(Kind, Arc<k8s::watch::Stats>)>,
     identity: Identity,
     control: Option<api::ControlPlane>,
+    commands: Arc<commands::Stats>,
     state_kept: Option<bool>,
     policy: Arc<PolicyFile>,
 }
@@ -144,6 +146,7 @@ impl Agent {
                 started,
             },
             control: None,
+            commands: Arc::default(),
             state_kept: None,
             policy,
         })
@@ -218,23 +221,25 @@ impl Agent {
         self.state_kept = Some(kept.0.is_some());
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
-        self.take_commands(&session, settings, Arc::clone(&farewell))?;
+        let journal = self.take_commands(&session, settings, Arc::clone(&farewell))?;
         self.speak(session, kept, farewell);
         self.control = Some(api::ControlPlane {
             link,
             client,
             options,
+            commands: Arc::clone(&self.commands),
+            journal,
         });
         Ok(())
     }
 
-    /// The loop that does what the control plane asks for.
+    /// The loop that does what the control plane asks for; the size of its journal.
     fn take_commands(
         &mut self,
         session: &Arc<Session>,
         settings: &Settings,
         farewell: Arc<control::Client>,
-    ) -> Result<(), Error> {
+    ) -> Result<Arc<Gauge>, Error> {
         let keys = settings.command_keys_file.clone().map(Keys::open);
         let keys = keys.transpose().map_err(wrong)?;
         let folder = settings.state_dir.clone();
@@ -246,15 +251,17 @@ impl Agent {
             policy: Arc::clone(&self.policy),
             keys,
             audit: Audit::new(folder.clone(), AUDIT),
+            stats: Arc::clone(&self.commands),
             is_fleeting: folder
                 .as_ref()
                 .is_some_and(|folder| commands::is_fleeting(folder)),
         };
         let journal = Journal::new(folder, JOURNAL);
+        let size = journal.size();
         let commands = Commands::new(tools, journal, farewell);
         let body = move |stop: &Stop, beat: &Beat| commands.run(stop, beat);
         self.add("commands", SILENCE, body, || {});
-        Ok(())
+        Ok(size)
     }
 
     /// The two loops that share a session.
@@ -275,6 +282,7 @@ impl Agent {
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
         let sources = api::Sources {
             published: self.published.clone(),
+            updates: self.updates.clone(),
             beats: self.beats.clone(),
             http: front.stats(),
             kubernetes: api::Kubernetes {
@@ -286,7 +294,8 @@ impl Agent {
             started: self.identity.started,
             state_kept: self.state_kept,
         };
-        let api = Arc::new(Api::new(sources, settings.api_token.clone()));
+        let api = Api::new(sources, settings.api_token.clone(), settings.metrics_open);
+        let api = Arc::new(api);
         front
             .add_to(&mut self.group, api, &self.beats)
             .map_err(failed)

@@ -16,9 +16,8 @@ const ENDING: &str = "  -h, --help  -V, --version
 
 Each flag is also a variable (PIPEOPS_API_URL for --api-url) and a key of the
 file (api_url); flags win over variables, those over the file. Secrets have no
-flag: use PIPEOPS_TOKEN and PIPEOPS_API_TOKEN, or files. HTTPS_PROXY, NO_PROXY,
-KUBECONFIG and SSL_CERT_FILE are honoured.
-Exit codes: 0 asked to stop, 1 failed, 64 wrong configuration.
+flag: use PIPEOPS_TOKEN, PIPEOPS_API_TOKEN or files. HTTPS_PROXY, NO_PROXY and
+SSL_CERT_FILE count. Exit codes: 0 stopped, 1 failed, 64 wrong configuration.
 ";
 
 /// The help.

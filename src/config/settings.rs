@@ -37,6 +37,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// None: the API under `/api` stays closed.
     pub api_token: Option<TokenSource>,
+    /// Whether metrics need no token.
+    pub metrics_open: bool,
     /// None: nothing is kept across restarts.
     pub state_dir: Option<PathBuf>,
     pub log_level: LevelFilter,
@@ -80,16 +82,15 @@ pub(super) fn assemble(
     // Each is evaluated whatever became of the others, so that no mistake hides another.
     let control_plane = control_plane::read(&mut layer, environment);
     let api_token = secrets::read(&mut layer, API_TOKEN, environment);
+    let metrics_open = metrics_open(&mut layer);
     let cluster_name = layer.take(Key::ClusterName, value::name);
     let agent_id = layer.take(Key::AgentId, value::name);
-    let heartbeat_interval = layer.take(Key::HeartbeatInterval, value::interval);
-    let status_interval = layer.take(Key::StatusInterval, value::interval);
+    let [heartbeat_interval, status_interval] = intervals(&mut layer);
     let policy_file = layer.take(Key::PolicyFile, value::path);
     let command_keys_file = layer.take(Key::CommandKeysFile, value::path);
     let kubernetes = kubernetes(&mut layer, environment);
     let listen = listen(&mut layer, environment);
-    let log_level = layer.take(Key::LogLevel, value::level);
-    let log_format = layer.take(Key::LogFormat, value::format);
+    let (log_level, log_format) = log(&mut layer);
     let state_dir = state_dir(&mut layer, environment);
     if !layer.mistakes.is_empty() {
         return Err(layer.mistakes);
@@ -98,20 +99,40 @@ pub(super) fn assemble(
         control_plane,
         cluster_name: cluster_name.unwrap_or_default(),
         agent_id,
-        heartbeat_interval: heartbeat_interval.unwrap_or_default(),
-        status_interval: status_interval.unwrap_or_default(),
+        heartbeat_interval,
+        status_interval,
         policy_file,
         command_keys_file,
         kubernetes,
         listen,
         api_token,
+        metrics_open,
         state_dir,
-        log_level: log_level.unwrap_or(LevelFilter::Info),
-        log_format: log_format.unwrap_or(logger::Format::Text),
+        log_level,
+        log_format,
         no_color: environment.get("NO_COLOR").is_some(),
         warnings: layer.warnings,
         sources: sources(layer.values),
     })
+}
+
+fn intervals(layer: &mut Layer) -> [Duration; 2] {
+    let keys = [Key::HeartbeatInterval, Key::StatusInterval];
+    keys.map(|key| layer.take(key, value::interval).unwrap_or_default())
+}
+
+fn metrics_open(layer: &mut Layer) -> bool {
+    let open = layer.take(Key::MetricsOpen, value::switch);
+    open.unwrap_or(false)
+}
+
+fn log(layer: &mut Layer) -> (LevelFilter, logger::Format) {
+    let level = layer.take(Key::LogLevel, value::level);
+    let format = layer.take(Key::LogFormat, value::format);
+    (
+        level.unwrap_or(LevelFilter::Info),
+        format.unwrap_or(logger::Format::Text),
+    )
 }
 
 fn sources(values: Sorted<Key, Given>) -> Sorted<Key, Source> {

@@ -24,6 +24,7 @@ pub enum Key {
     Port,
     ApiToken,
     ApiTokenFile,
+    MetricsOpen,
     StateDir,
     LogLevel,
     LogFormat,
@@ -126,7 +127,7 @@ impl Kind {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 21] = [
+pub static SETTINGS: [Setting; 22] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -296,6 +297,16 @@ pub static SETTINGS: [Setting; 21] = [
         kind: Kind::File,
         default: Nothing,
         help: "token that opens /api, from a file",
+    },
+    Setting {
+        key: Key::MetricsOpen,
+        group: Local,
+        name: "metrics_open",
+        flag: Some("metrics-open"),
+        env: "PIPEOPS_METRICS_OPEN",
+        kind: Kind::Switch,
+        default: Value("false"),
+        help: "/metrics without a token",
     },
     Setting {
         key: Key::StateDir,

@@ -35,13 +35,13 @@ pub(super) fn facts() -> Facts<'static> {
 }
 
 /// Nothing known.
-pub(super) fn empty() -> State {
+pub(crate) fn empty() -> State {
     State::new(1)
 }
 
 /// Two nodes, one of them measured; a deployment of two pods, one of them
 /// crashing; no service was ever listed.
-pub(super) fn cluster() -> State {
+pub(crate) fn cluster() -> State {
     let mut state = empty();
     state.apply(
         Update::Server(ServerFacts {

@@ -63,4 +63,4 @@ pub const CAPABILITIES: &[&str] = &[
 ];
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
