@@ -32,6 +32,7 @@ WRONG = [
     {"image": {"digest": "latest"}},
     {"port": 0},
     {"replicas": 2},
+    {"monitoring": {"namespace": "Not A Name"}},
 ]
 # Values, and the plain files that say the same.
 EQUAL = [
@@ -39,6 +40,15 @@ EQUAL = [
     ({"rbac": {"level": "read-only"}, "networkPolicies": False}, []),
     ({"rbac": {"level": "minimal"}, "networkPolicies": False}, ["rbac-minimal.yaml"]),
     ({"rbac": {"level": "full"}, "networkPolicies": False}, ["rbac-full.yaml"]),
+    (
+        {"monitoring": {"operator": True}},
+        [
+            "rbac-standard.yaml",
+            "network-policies.yaml",
+            "monitoring/network-policy.yaml",
+            "monitoring/operator.yaml",
+        ],
+    ),
 ]
 
 
@@ -62,6 +72,7 @@ def problems():
         if chart.version != chart.metadata["appVersion"]:
             yield "version and appVersion differ"
         yield from k3s(chart)
+        yield from monitoring(chart)
         for values in WRONG:
             try:
                 chart.validate_schema(values)
@@ -108,6 +119,27 @@ def k3s(chart):
     added = [operation["value"] for operation in patch]
     if made["spec"]["template"]["spec"]["tolerations"][-len(added) :] != added:
         yield "k3s/helmchart.yaml tolerates other things than components/k3s"
+
+
+# What the component does, beside its network policy.
+def monitoring(chart):
+    component = yaml.safe_load((PLAIN / "monitoring/kustomization.yaml").read_text())
+    made = objects(render(chart, {"monitoring": {"annotations": True, "dashboard": True}}))
+    pod = made[("Deployment", NAMESPACE, NAME)]["spec"]["template"]
+    annotations, variable = yaml.safe_load(component["patches"][0]["patch"])
+    if pod["metadata"]["annotations"] != annotations["value"]:
+        yield "monitoring.annotations makes other annotations than monitoring/kustomization.yaml"
+    if pod["spec"]["containers"][0]["env"][-1] != variable["value"]:
+        yield "monitoring.annotations sets another variable than monitoring/kustomization.yaml"
+    if ("NetworkPolicy", NAMESPACE, "pipeops-agent-monitoring") not in made:
+        yield "monitoring.annotations lets nobody in"
+    generated = component["configMapGenerator"][0]
+    dashboard = made[("ConfigMap", NAMESPACE, generated["name"])]
+    if dashboard["data"] != {"dashboard.json": (PLAIN / "monitoring/dashboard.json").read_text()}:
+        yield "monitoring.dashboard has another dashboard than monitoring/"
+    labels = generated["options"]["labels"] | {"app.kubernetes.io/managed-by": "Helm"}
+    if dashboard["metadata"]["labels"] != labels:
+        yield "monitoring.dashboard has other labels than monitoring/kustomization.yaml"
 
 
 # As it is carried: in one file, without links.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pipeops_agent::api::{METRICS, Of, Sort};
+use pipeops_agent::yaml;
 use serde_json::Value;
 
 use super::{agent, ask, assert_problem};
@@ -221,6 +222,67 @@ fn a_large_scrape_is_sent_as_it_is_made() {
     assert!(after < before + 1_500, "{before} kB, then {after} kB");
 }
 
+/// Each word of a query that could be the name of a metric.
+fn named(query: &str) -> Vec<&str> {
+    let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = query.split(|letter| !is_of_a_name(letter));
+    let ours = ["pipeops_", "kube_", "process_", "node_"];
+    words
+        .filter(|word| ours.iter().any(|start| word.starts_with(start)))
+        .collect()
+}
+
+/// The value of each `expr` anywhere in a document.
+fn queries(document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    match document {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str().filter(|_| name == "expr") {
+                    Some(query) => found.push(query.to_owned()),
+                    None => found.append(&mut queries(value)),
+                }
+            }
+        }
+        Value::Array(items) => found.extend(items.iter().flat_map(queries)),
+        _ => {}
+    }
+    found
+}
+
+fn monitoring(file: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deployments/monitoring");
+    fs::read_to_string(folder.join(file)).unwrap()
+}
+
+fn dashboard() -> Vec<String> {
+    let queries = queries(&serde_json::from_str(&monitoring("dashboard.json")).unwrap());
+    assert!(queries.len() > 30, "{queries:?}");
+    queries
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+    let alerts = yaml::parse(&monitoring("alerts.yaml")).unwrap().remove(0);
+    let operator = yaml::parse(&monitoring("operator.yaml")).unwrap();
+    assert_eq!(operator[1]["spec"], alerts, "operator.yaml has the alerts of alerts.yaml");
+    let alerts = queries(&alerts);
+    assert_eq!(alerts.len(), 15);
+    for query in alerts.iter().chain(&dashboard()) {
+        let names = named(query);
+        assert!(!names.is_empty(), "{query}");
+        for name in names {
+            let is_there = METRICS.iter().any(|metric| match metric.sort {
+                Sort::Histogram => name.strip_prefix(metric.name).is_some_and(|rest| {
+                    ["_bucket", "_sum", "_count"].contains(&rest)
+                }),
+                _ => name == metric.name,
+            });
+            assert!(is_there, "{name} in {query}");
+        }
+    }
+}
+
 /// The folder with promtool and prometheus.
 fn tools() -> Option<PathBuf> {
     let found = env::var_os("PIPEOPS_TEST_PROMETHEUS").map(PathBuf::from);
@@ -324,8 +386,21 @@ fn prometheus_scrapes_it() {
         let answer: Value = serde_json::from_str(&answer.body).ok()?;
         (answer["data"]["result"][0]["value"][1] == "1").then_some(())
     });
+    for query in dashboard() {
+        let query = query.replace("$__rate_interval", "5m").replace("$instance", ".*");
+        let path = format!("/api/v1/query?query={}", escaped(&query));
+        let answer = request(address, &path).unwrap();
+        assert_eq!(answer.status, 200, "{query}: {answer:?}");
+    }
     let targets = request(address, "/api/v1/targets").unwrap();
     assert!(targets.body.contains("\"lastError\":\"\""), "{targets:?}");
+}
+
+fn escaped(query: &str) -> String {
+    query.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").unwrap();
+        text
+    })
 }
 
 fn free_address() -> SocketAddr {
