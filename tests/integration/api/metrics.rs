@@ -265,7 +265,10 @@ fn dashboard() -> Vec<String> {
 fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
     let alerts = yaml::parse(&monitoring("alerts.yaml")).unwrap().remove(0);
     let operator = yaml::parse(&monitoring("operator.yaml")).unwrap();
-    assert_eq!(operator[1]["spec"], alerts, "operator.yaml has the alerts of alerts.yaml");
+    assert_eq!(
+        operator[1]["spec"], alerts,
+        "operator.yaml has the alerts of alerts.yaml"
+    );
     let alerts = queries(&alerts);
     assert_eq!(alerts.len(), 15);
     for query in alerts.iter().chain(&dashboard()) {
@@ -273,9 +276,9 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
         assert!(!names.is_empty(), "{query}");
         for name in names {
             let is_there = METRICS.iter().any(|metric| match metric.sort {
-                Sort::Histogram => name.strip_prefix(metric.name).is_some_and(|rest| {
-                    ["_bucket", "_sum", "_count"].contains(&rest)
-                }),
+                Sort::Histogram => name
+                    .strip_prefix(metric.name)
+                    .is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest)),
                 _ => name == metric.name,
             });
             assert!(is_there, "{name} in {query}");
@@ -387,7 +390,9 @@ fn prometheus_scrapes_it() {
         (answer["data"]["result"][0]["value"][1] == "1").then_some(())
     });
     for query in dashboard() {
-        let query = query.replace("$__rate_interval", "5m").replace("$instance", ".*");
+        let query = query
+            .replace("$__rate_interval", "5m")
+            .replace("$instance", ".*");
         let path = format!("/api/v1/query?query={}", escaped(&query));
         let answer = request(address, &path).unwrap();
         assert_eq!(answer.status, 200, "{query}: {answer:?}");

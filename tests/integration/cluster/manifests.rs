@@ -70,7 +70,10 @@ fn the_api_server_takes_what_kustomize_makes() {
         assert_ne!(made, plain, "{component} changes something");
         try_out(&cluster, &namespace.name, &made);
     }
-    let together = kustomize(&cluster, &["full", "k3s", "minimal", "../monitoring", "pvc"]);
+    let together = kustomize(
+        &cluster,
+        &["full", "k3s", "minimal", "../monitoring", "pvc"],
+    );
     try_out(&cluster, &namespace.name, &together);
 }
 
