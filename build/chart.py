@@ -73,6 +73,7 @@ def problems():
             yield "version and appVersion differ"
         yield from k3s(chart)
         yield from monitoring(chart)
+        yield from policy(chart)
         for values in WRONG:
             try:
                 chart.validate_schema(values)
@@ -140,6 +141,20 @@ def monitoring(chart):
     labels = generated["options"]["labels"] | {"app.kubernetes.io/managed-by": "Helm"}
     if dashboard["metadata"]["labels"] != labels:
         yield "monitoring.dashboard has other labels than monitoring/kustomization.yaml"
+
+
+# The agent reads the policy when it starts: another one makes another pod.
+def policy(chart):
+    made = [objects(render(chart, {"policy": {"read_only": only}})) for only in (True, False)]
+    said = made[0][("ConfigMap", NAMESPACE, "pipeops-agent-policy")]["data"]
+    if yaml.safe_load(said["policy.yaml"]) != {"read_only": True}:
+        yield f"policy: {said}"
+    file = made[0][("ConfigMap", NAMESPACE, "pipeops-agent-config")]["data"]["policy_file"]
+    if file != "/etc/pipeops-agent/policy.yaml":
+        yield f"policy: the agent looks for {file}"
+    pods = [objects[("Deployment", NAMESPACE, NAME)]["spec"]["template"] for objects in made]
+    if pods[0] == pods[1]:
+        yield "policy: a change makes no new pod"
 
 
 # As it is carried: in one file, without links.

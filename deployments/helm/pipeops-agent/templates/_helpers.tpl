@@ -10,6 +10,18 @@
   | replace "pipeops-agent-secret" $root.Values.secretName }}
 {{- end }}
 
+{{- /* Of what is in no plain manifest; labels come last. */ -}}
+{{- define "pipeops-agent.place" -}}
+namespace: {{ .Release.Namespace }}
+labels:
+  app.kubernetes.io/name: pipeops-agent
+  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/version: {{ .Chart.AppVersion }}
+  app.kubernetes.io/component: agent
+  app.kubernetes.io/part-of: pipeops
+  app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
 {{- /* What a Prometheus that goes by annotations looks for. */ -}}
 {{- define "pipeops-agent.scrape" -}}
 prometheus.io/scrape: "true"
