@@ -1,6 +1,7 @@
 //! The folder to carry to where there is no internet, used as its README says.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -143,12 +144,13 @@ impl Site {
     #[track_caller]
     fn run(&self, folder: &Path, line: &str) -> String {
         let site = self.0.path();
-        let path = env::var("PATH").unwrap();
+        let mut path = OsString::from(format!("{ROOT}/tests/scripts/shims:"));
+        path.push(env::var_os("PATH").unwrap());
         let output = Command::new("sh")
             .args(["-c", line])
             .current_dir(folder)
             .env_clear()
-            .env("PATH", format!("{ROOT}/tests/scripts/shims:{path}"))
+            .env("PATH", path)
             .env("T", site)
             .env("TMPDIR", site.join("tmp"))
             .env("PIPEOPS_ROOT", site.join("root"))
