@@ -7,6 +7,7 @@ use super::change::{DRY_RUN, DryRun};
 use super::failure::Failure;
 use super::flags::Kind;
 use super::flags::{Group, flag, switch, text};
+use super::labels;
 use super::pods::{field, name};
 use super::resources::{Ask, Rules, visit};
 use super::session::Session;
@@ -62,7 +63,6 @@ const ANNOTATOR: Group = &[flag("field-manager", "", Kind::Text, "kubectl-annota
 
 /// Always written, as it tells of the last change.
 const CAUSE: &str = "kubernetes.io/change-cause";
-const LONGEST: usize = 63;
 
 /// What is to be written and removed.
 struct Notes {
@@ -271,24 +271,10 @@ fn parse(pairs: &[String], word: &'static str) -> Result<Notes, Failure> {
 }
 
 fn valid(pair: &str, value: &str) -> Result<(), Failure> {
-    let ends = |end: Option<char>| end.is_none_or(|c| c.is_ascii_alphanumeric());
-    let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let mut problems = Vec::new();
-    if value.len() > LONGEST {
-        problems.push("must be no more than 63 bytes");
-    }
-    if !value.chars().all(inside) || !ends(value.chars().next()) || !ends(value.chars().last()) {
-        problems.push(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-             '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  \
-             or 'my_value',  or '12345', regex used for validation is \
-             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
-        );
-    }
+    let problems = labels::value_problems(value).replace("; ", ";");
     if problems.is_empty() {
         return Ok(());
     }
-    let problems = problems.join(";");
     Err(Failure::new(format!(
         "invalid label value: {pair:?}: {problems}"
     )))

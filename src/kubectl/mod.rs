@@ -36,7 +36,9 @@ pub mod flags;
 mod get;
 pub mod jsonpath;
 mod label;
+mod labels;
 pub mod manifest;
+mod nodes;
 mod pods;
 pub mod print;
 pub mod resources;
@@ -50,6 +52,7 @@ pub mod sort;
 mod top;
 mod until;
 mod verbs;
+mod wait;
 
 use std::io::{Read, Write};
 

@@ -7,6 +7,7 @@ use super::{
     auth, autoscale, config, events, explain, expose, get, label, pods, rollout, run, scale,
     server, set, top,
 };
+use super::{nodes, wait};
 
 /// One verb.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ pub(super) const VERBS: &[Verb] = &[
     config::CURRENT_CONTEXT,
     config::USE_CONTEXT,
     config::VIEW,
+    nodes::CORDON,
     pods::cp::VERB,
+    nodes::drain::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
@@ -58,9 +61,12 @@ pub(super) const VERBS: &[Verb] = &[
     set::env::VERB,
     set::image::VERB,
     set::resources::VERB,
+    nodes::taint::VERB,
     top::NODE,
     top::POD,
+    nodes::UNCORDON,
     server::VERSION,
+    wait::VERB,
 ];
 
 /// Flags of every verb.
