@@ -6,7 +6,6 @@
 //! again by the control plane, which has it. See `docs/adr/0012-commands.md`.
 
 mod codec;
-mod file;
 mod ledger;
 
 use std::fmt;
@@ -15,10 +14,10 @@ use std::path::PathBuf;
 
 pub use codec::ID_LIMIT;
 use codec::{Fact, Record};
-use file::{Contents, File};
 pub use ledger::{Ledger, State};
 
 use super::End;
+use crate::frames::File;
 
 /// Rewriting a file shorter than this gains nothing.
 const COMPACT_FROM: u64 = 64 * 1024;
@@ -161,10 +160,10 @@ impl Journal {
             return Ok(());
         }
         let room = self.limit / 2;
-        let kept = |contents: Contents| ledger::compact(contents.records, now, room);
         self.on_file(|file| {
-            let kept = kept(file.read()?);
-            file.replace(&kept)
+            let mut records = Vec::new();
+            file.read(&mut |body| take(&mut records, body))?;
+            file.replace(&encoded(&ledger::compact(records, now, room)))
         })?;
         self.compacted = self.file.as_ref().map_or(0, File::length);
         if self.compacted + more > limit {
@@ -179,10 +178,11 @@ impl Journal {
     fn open(&mut self, ledger: &mut Ledger, now: u32) -> Result<Recovered, Error> {
         let path = self.path.clone().ok_or(Error::NoFolder)?;
         let failed = |error| Error::File(path.clone(), error);
-        let mut file = File::open(&path).map_err(failed)?;
-        let contents = file.read().map_err(failed)?;
+        let mut file = File::open(&path, codec::FIRST_LINE).map_err(failed)?;
+        let mut records = Vec::new();
+        let contents = file.read(&mut |body| take(&mut records, body));
+        let contents = contents.map_err(failed)?;
         let mut warnings = Vec::new();
-        let mut records = contents.records;
         if let Some(reason) = contents.damage {
             let aside = file.set_aside().map_err(failed)?;
             warnings.push(format!(
@@ -197,8 +197,8 @@ impl Journal {
                 at: now,
                 fact: Fact::Damaged,
             });
-            file.replace(&ledger::compact(records.clone(), now, self.limit / 2))
-                .map_err(failed)?;
+            let kept = ledger::compact(records.clone(), now, self.limit / 2);
+            file.replace(&encoded(&kept)).map_err(failed)?;
         }
         if contents.torn {
             warnings.push(format!(
@@ -218,6 +218,22 @@ impl Journal {
         let acted = file.map_or_else(|| Err(gone()), act);
         acted.map_err(|error| Error::File(path, error))
     }
+}
+
+/// Adds what a body says; false when it says nothing.
+fn take(records: &mut Vec<Record>, body: &[u8]) -> bool {
+    let record = codec::record(body);
+    let is_record = record.is_some();
+    records.extend(record);
+    is_record
+}
+
+fn encoded(records: &[Record]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    records
+        .iter()
+        .for_each(|record| codec::encode(record, &mut bytes));
+    bytes
 }
 
 impl fmt::Display for Error {
