@@ -23,7 +23,7 @@ use crate::k8s;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
 use crate::work::commands::{Commands, Tools};
-use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, resource};
+use crate::work::{Feed, Heartbeat, Identity, Keeper, Limits, Session, Status, Survey, resource};
 use crate::{process, version};
 
 /// Virtual; a thread costs the pages it touches.
@@ -31,10 +31,6 @@ const STACK: usize = 512 * 1024;
 /// From the first interrupt to the end of the process.
 const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Largest journal of commands, in bytes.
-const JOURNAL: u64 = 4 * 1024 * 1024;
-/// Largest audit, in bytes.
-const AUDIT: u64 = 4 * 1024 * 1024;
 /// Updates on their way to the state; full means that watches wait.
 const UPDATES: usize = 256;
 /// A loop that blocks in the network is bounded by its own time limits; three
@@ -219,7 +215,12 @@ impl Agent {
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
         self.take_commands(&session, settings, Arc::clone(&farewell))?;
-        self.speak(session, kept, farewell);
+        let limits = Limits {
+            folder: settings.state_dir.clone(),
+            kept: settings.state_size / 4,
+            bytes_per_day: settings.bytes_per_day,
+        };
+        self.speak(session, kept, farewell, limits);
         self.control = Some(api::ControlPlane {
             link,
             client,
@@ -245,12 +246,13 @@ impl Agent {
             namespace: self.target.namespace().to_owned(),
             policy: Arc::clone(&self.policy),
             keys,
-            audit: Audit::new(folder.clone(), AUDIT),
+            audit: Audit::new(folder.clone(), settings.state_size / 4),
             is_fleeting: folder
                 .as_ref()
                 .is_some_and(|folder| commands::is_fleeting(folder)),
         };
-        let journal = Journal::new(folder, JOURNAL);
+        // While it is compacted there are two, and a damaged one may lie beside it.
+        let journal = Journal::new(folder, settings.state_size / 8);
         let commands = Commands::new(tools, journal, farewell);
         let body = move |stop: &Stop, beat: &Beat| commands.run(stop, beat);
         self.add("commands", SILENCE, body, || {});
@@ -258,11 +260,17 @@ impl Agent {
     }
 
     /// The two loops that share a session.
-    fn speak(&mut self, session: Arc<Session>, kept: Kept, farewell: Arc<control::Client>) {
+    fn speak(
+        &mut self,
+        session: Arc<Session>,
+        kept: Kept,
+        farewell: Arc<control::Client>,
+        limits: Limits,
+    ) {
         // Full means that the status loop already knows.
         let (due, asked) = bounded(1);
         let calls = Arc::clone(&session.client);
-        let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
+        let status = Status::new(Arc::clone(&session), self.published.clone(), asked, limits);
         let published = self.published.clone();
         let heartbeat = Heartbeat::new(session, published, kept, due, farewell);
         // In this order: status must know that the end has come before its call is cut.

@@ -18,6 +18,7 @@ pub enum Key {
     AllowPlainHttp,
     PolicyFile,
     CommandKeysFile,
+    BytesPerDay,
     Kubeconfig,
     Context,
     Listen,
@@ -25,6 +26,7 @@ pub enum Key {
     ApiToken,
     ApiTokenFile,
     StateDir,
+    StateSize,
     LogLevel,
     LogFormat,
     Config,
@@ -67,6 +69,7 @@ pub enum Kind {
     Folder,
     Url,
     Duration,
+    Size,
     Port,
     /// Addresses with ',' between them.
     Addresses,
@@ -116,6 +119,7 @@ impl Kind {
             Kind::Folder => "FOLDER",
             Kind::Url => "URL",
             Kind::Duration => "TIME",
+            Kind::Size => "SIZE",
             Kind::Port => "PORT",
             Kind::Addresses => "ADDRESS[,..]",
             Kind::Level => "LEVEL",
@@ -126,7 +130,7 @@ impl Kind {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 21] = [
+pub static SETTINGS: [Setting; 23] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -238,6 +242,16 @@ pub static SETTINGS: [Setting; 21] = [
         help: "keys that its commands must be signed by",
     },
     Setting {
+        key: Key::BytesPerDay,
+        group: ControlPlane,
+        name: "bytes_per_day",
+        flag: Some("bytes-per-day"),
+        env: "PIPEOPS_BYTES_PER_DAY",
+        kind: Kind::Size,
+        default: Words("no limit"),
+        help: "sent before changes and status wait",
+    },
+    Setting {
         key: Key::Kubeconfig,
         group: Kubernetes,
         name: "kubeconfig",
@@ -306,6 +320,16 @@ pub static SETTINGS: [Setting; 21] = [
         kind: Kind::Folder,
         default: Words("/var/lib/pipeops-agent"),
         help: "keeps state",
+    },
+    Setting {
+        key: Key::StateSize,
+        group: Process,
+        name: "state_size",
+        flag: Some("state-size"),
+        env: "PIPEOPS_STATE_SIZE",
+        kind: Kind::Size,
+        default: Value("16Mi"),
+        help: "largest state, 1Mi or more",
     },
     Setting {
         key: Key::LogLevel,

@@ -4,7 +4,7 @@
 //! had one) and never waits: when to try again is the caller's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -35,6 +35,8 @@ const COMMANDS_LIMIT: u64 = 2 * 1024 * 1024;
 /// A connection is kept for the call that follows at once, not for the next beat:
 /// one that a gateway forgot in between would cost that beat its time limit.
 const IDLE: Duration = Duration::from_secs(5);
+/// Bytes that are sent for a call besides its body, about: head, encryption, set-up.
+const BESIDES: u64 = 1024;
 const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 /// No answer with a Date was seen yet.
 const NO_SKEW: i64 = i64::MIN;
@@ -48,6 +50,7 @@ pub struct Client {
     token: Token,
     latency: Histogram,
     skew: AtomicI64,
+    sent: AtomicU64,
 }
 
 impl Client {
@@ -73,6 +76,7 @@ impl Client {
             token,
             latency: Histogram::default(),
             skew: AtomicI64::new(NO_SKEW),
+            sent: AtomicU64::new(0),
         })
     }
 
@@ -101,8 +105,9 @@ impl Client {
     ///
     /// # Errors
     /// Any of [`Error::Failed`].
-    pub fn events(&self, id: &str, batch: &Value) -> Result<u64, Error> {
-        let answer: EventsAcknowledged = self.send(Call::Events, about(id, "events"), batch)?;
+    pub fn events(&self, id: &str, batch: &str) -> Result<u64, Error> {
+        let path = about(id, "events");
+        let answer: EventsAcknowledged = self.call(Call::Events, path, Some(batch.as_bytes()))?;
         Ok(answer.acknowledged.unwrap_or_default())
     }
 
@@ -163,6 +168,11 @@ impl Client {
         self.token.changed(Instant::now())
     }
 
+    /// Bytes since the start, about.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     /// Of answered calls.
     pub fn latency(&self) -> &Histogram {
         &self.latency
@@ -205,6 +215,8 @@ impl Client {
         body: Option<&[u8]>,
         token: &Secret,
     ) -> Result<Raw, Cause> {
+        let bytes = body.map_or(0, |body| body.len() as u64) + BESIDES;
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
         let request = Request::builder()
             .method(call.method())
             .uri(self.address.join(path))

@@ -35,12 +35,6 @@ impl File {
     /// # Errors
     /// It cannot be used; [`io::ErrorKind::WouldBlock`]: another agent uses it.
     pub fn open(path: &Path, first_line: &'static [u8]) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
-        }
         let file = locked(path, false)?;
         let length = file.metadata()?.len();
         let mut opened = Self {
@@ -150,7 +144,17 @@ impl File {
     }
 }
 
-fn locked(path: &Path, truncate: bool) -> io::Result<fs::File> {
+/// A file that no other agent has open, made with its folder where there is none.
+///
+/// # Errors
+/// As those of [`File::open`].
+pub fn locked(path: &Path, truncate: bool) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
     let file = OpenOptions::new()
         .read(true)
         .write(true)

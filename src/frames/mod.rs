@@ -6,7 +6,7 @@
 
 mod file;
 
-pub use file::File;
+pub use file::{File, locked};
 
 const MARK: [u8; 4] = [0xf5, b'c', b'm', 0xfa];
 /// Bytes before a body: mark, length (2), CRC-32 (4).

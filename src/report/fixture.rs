@@ -20,6 +20,7 @@ static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 pub(super) fn facts() -> Facts<'static> {
     Facts {
         commands: None,
+        changes: None,
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(THEN) + 100),
         uptime: Duration::from_secs(90),
         agent_id: None,
