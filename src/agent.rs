@@ -12,7 +12,7 @@ use crate::cluster::{Kind, Published, State, Update, publication};
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
-use crate::commands::{self, Keys};
+use crate::commands::{self, Keys, Sealed};
 use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
@@ -246,6 +246,7 @@ impl Agent {
             namespace: self.target.namespace().to_owned(),
             policy: Arc::clone(&self.policy),
             keys,
+            sealed: Sealed::new(folder.clone(), settings.state_size / 4),
             audit: Audit::new(folder.clone(), settings.state_size / 4),
             is_fleeting: folder
                 .as_ref()

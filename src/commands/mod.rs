@@ -13,6 +13,7 @@ mod letter;
 mod outcome;
 pub mod policy;
 mod printed;
+mod sealed;
 mod signature;
 mod volume;
 
@@ -20,5 +21,6 @@ pub use command::{Command, Config, Invalid, Kubectl, Task};
 pub use letter::Letter;
 pub use outcome::{End, Outcome};
 pub use printed::{Batch, Printed, Stream};
+pub use sealed::Sealed;
 pub use signature::{Keys, canonical};
 pub use volume::is_fleeting;

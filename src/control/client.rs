@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use ring::hmac;
 use serde::Serialize;
 use serde_json::Value;
 use ureq::Agent;
@@ -166,6 +167,17 @@ impl Client {
     /// call then uses.
     pub fn token_changed(&self) -> bool {
         self.token.changed(Instant::now())
+    }
+
+    /// A key made of the token, another for each purpose; none when there is no token now.
+    pub fn key(&self, purpose: &str) -> Option<[u8; 32]> {
+        let token = self.token.current(Instant::now()).ok()?;
+        // Tokens are random: nothing has to be done against guessing.
+        let token = hmac::Key::new(hmac::HMAC_SHA256, token.expose().as_bytes());
+        hmac::sign(&token, purpose.as_bytes())
+            .as_ref()
+            .try_into()
+            .ok()
     }
 
     /// Bytes since the start, about.

@@ -21,7 +21,7 @@ use crate::cluster::Published;
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
-use crate::commands::{Command, Invalid, Keys, Outcome as How};
+use crate::commands::{Command, Invalid, Keys, Outcome as How, Sealed};
 use crate::control::{Client, Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
@@ -58,6 +58,8 @@ pub struct Tools {
     /// None: commands need no signature.
     pub keys: Option<Keys>,
     pub audit: Audit,
+    /// What was printed and is not told yet.
+    pub sealed: Sealed,
     /// Whether the folder for state goes with the pod or the machine.
     pub is_fleeting: bool,
 }
