@@ -138,6 +138,7 @@ impl Agent {
                 cluster_name: settings.cluster_name.clone(),
                 control_plane_url: control.map(|control| control.url).unwrap_or_default(),
                 started,
+                instance: String::new(),
             },
             control: None,
             state_kept: None,
@@ -198,6 +199,8 @@ impl Agent {
             return Ok(());
         };
         let client = Arc::new(control::Client::new(&options).map_err(mistaken)?);
+        let (kept, instance) = recall(settings);
+        self.identity.instance = instance;
         let link = Arc::new(Link::new(settings.intervals().heartbeat));
         let session = Arc::new(Session::new(
             Arc::clone(&client),
@@ -210,7 +213,6 @@ impl Agent {
             ..options.clone()
         };
         let farewell = control::Client::new(&farewell).map_err(mistaken)?;
-        let kept = recall(settings);
         self.state_kept = Some(kept.0.is_some());
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
@@ -322,10 +324,12 @@ impl Agent {
 /// The store, if it can be written, and the agent's id as far as it is known.
 type Kept = (Option<Store>, Option<String>);
 
-fn recall(settings: &Settings) -> Kept {
+/// And the instance: of the folder, or a new one.
+fn recall(settings: &Settings) -> (Kept, String) {
     let configured = settings.agent_id.clone();
+    let fresh = format!("{:016x}", fastrand::u64(..));
     let Some(folder) = &settings.state_dir else {
-        return (None, configured);
+        return ((None, configured), fresh);
     };
     let store = Store::new(folder);
     let kept = store.load().and_then(|(kept, warning)| {
@@ -340,13 +344,16 @@ fn recall(settings: &Settings) -> Kept {
         store.check().map(|()| kept)
     });
     match kept {
-        Ok(kept) => (Some(store), configured.or(kept.agent_id)),
+        Ok(kept) => {
+            let known = (Some(store), configured.or(kept.agent_id));
+            (known, kept.instance.unwrap_or(fresh))
+        }
         Err(error) => {
             log::error!(
                 "the state folder cannot be used, nothing outlives this process: {}",
                 Chain(&error)
             );
-            (None, configured)
+            ((None, configured), fresh)
         }
     }
 }

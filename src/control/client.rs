@@ -112,14 +112,20 @@ impl Client {
         Ok(answer.acknowledged.unwrap_or_default())
     }
 
-    /// Commands without a result after a position; the answer may take as long as `wait`
+    /// Commands without a result after a position, for whoever has that folder; the answer may take as long as `wait`
     /// while there are none.
     ///
     /// # Errors
     /// Any of [`Error::Failed`].
-    pub fn commands(&self, id: &str, after: u64, wait: Duration) -> Result<Vec<Value>, Error> {
+    pub fn commands(
+        &self,
+        id: &str,
+        instance: &str,
+        after: u64,
+        wait: Duration,
+    ) -> Result<Vec<Value>, Error> {
         let path = format!(
-            "{}?wait={}&after={after}",
+            "{}?wait={}&after={after}&instance={instance}",
             about(id, "commands"),
             wait.as_secs()
         );

@@ -52,6 +52,10 @@ impl Desk {
         view.agent_id.filter(|_| connected)
     }
 
+    pub(super) fn instance(&self) -> &str {
+        &self.tools.session.identity.instance
+    }
+
     /// Takes over what an earlier agent left, if that is still to be done.
     pub(super) fn recover(self: &Arc<Self>) {
         if self.journal().is_recovered() {
@@ -134,7 +138,7 @@ impl Desk {
             return Err(Busy);
         }
         state.ledger.take(&command.id, now());
-        let refused = refusal(&command, &state.ledger);
+        let refused = refusal(&command, &state.ledger, self.instance());
         if let Some((outcome, reason)) = refused {
             let end = End::without_run(outcome);
             self.audit(&command.id, &command.kind, end, reason);
@@ -283,7 +287,11 @@ impl Desk {
     pub(super) fn close(&self, limit: Duration) {
         let mut state = self.state();
         state.closed = true;
-        state.queue.clear();
+        // Another one may have them at once: nothing of them has begun.
+        for job in std::mem::take(&mut state.queue) {
+            let letter = Letter::busy(&job.command.id, "the agent ends", 1);
+            state.outbox.push_back(letter);
+        }
         state
             .running
             .iter()
@@ -372,12 +380,17 @@ impl Desk {
 }
 
 /// Why a command is not run, if so.
-fn refusal(command: &Command, ledger: &Ledger) -> Option<(Outcome, &'static str)> {
+fn refusal(command: &Command, ledger: &Ledger, own: &str) -> Option<(Outcome, &'static str)> {
     if command.expires < SystemTime::now() {
         return Some((Outcome::Expired, "it has expired"));
     }
     if !command.idempotent && ledger.doubts(seconds(command.created)) {
         let reason = "the journal was damaged after it was made: it may have run already";
+        return Some((Outcome::Unknown, reason));
+    }
+    let holder = command.instance.as_deref();
+    if !command.idempotent && holder.is_some_and(|holder| holder != own) {
+        let reason = "it was handed out to an agent whose records are not here: it may have run";
         return Some((Outcome::Unknown, reason));
     }
     None

@@ -126,7 +126,7 @@ impl Commands {
         }
         let wait = POLL.min(self.ask_all - asked);
         let client = &self.desk.tools.session.client;
-        match client.commands(&id, self.after, wait) {
+        match client.commands(&id, self.desk.instance(), self.after, wait) {
             Ok(commands) => {
                 // An earlier agent may have had its hands on it until now.
                 self.desk.recover();

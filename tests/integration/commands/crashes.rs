@@ -211,6 +211,59 @@ fn kills_at_random_moments_lose_nothing_and_run_nothing_twice() {
 }
 
 #[test]
+fn of_two_agents_with_folders_of_their_own_one_runs_it() {
+    let rig = Rig::new();
+    let _first = rig.agent();
+    rig.id();
+    let gate = rig.touch_slowly("slow");
+    eventually("it runs", || (rig.runs("slow") == 1).then_some(()));
+    let _second = rig.agent_with(&rig.state().join("second"), &[]);
+    eventually("both ask for commands", || {
+        let said = rig.plane.transcript().into_iter();
+        let polls = said.filter(|one| one["call"] == "commands");
+        let mut asked: Vec<String> = polls
+            .filter_map(|one| {
+                Some(
+                    one["request"]["query"]
+                        .as_str()?
+                        .rsplit_once('=')?
+                        .1
+                        .to_owned(),
+                )
+            })
+            .collect();
+        asked.sort();
+        asked.dedup();
+        rig.outcome(&json!({"type": "ping"}));
+        (asked.len() == 2).then_some(())
+    });
+    gate.open();
+    let result = rig.result("slow");
+    assert_eq!(result["output"], "pod/slow\n", "{result}");
+    assert_eq!(rig.runs("slow"), 1);
+}
+
+#[test]
+fn what_an_agent_had_whose_records_are_gone_is_unknown() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    let mut held = super::touch("held");
+    held["instance"] = json!("of-another-folder");
+    let result = rig.outcome(&held);
+    assert_eq!(result["metadata"]["outcome"], "unknown", "{result}");
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("may have run"), "{error}");
+    assert_eq!(rig.runs("held"), 0);
+    rig.touch("read");
+    let mut again = super::touch("read");
+    again["id"] = json!("read-again");
+    again["instance"] = json!("of-another-folder");
+    again["idempotent"] = json!(true);
+    assert_eq!(rig.outcome(&again)["success"], true);
+}
+
+#[test]
 fn an_agent_waits_with_changes_until_the_one_before_it_has_ended() {
     let rig = Rig::new();
     let first = rig.agent();
