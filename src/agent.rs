@@ -12,7 +12,7 @@ use crate::cluster::{Kind, Published, State, Update, publication};
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
-use crate::commands::{self, Keys};
+use crate::commands::{self, Keys, Sealed};
 use crate::config::Settings;
 use crate::control::store::Store;
 use crate::control::{self, Link};
@@ -140,6 +140,7 @@ impl Agent {
                 cluster_name: settings.cluster_name.clone(),
                 control_plane_url: control.map(|control| control.url).unwrap_or_default(),
                 started,
+                instance: String::new(),
             },
             control: None,
             commands: Arc::default(),
@@ -201,6 +202,8 @@ impl Agent {
             return Ok(());
         };
         let client = Arc::new(control::Client::new(&options).map_err(mistaken)?);
+        let (kept, instance) = recall(settings);
+        self.identity.instance = instance;
         let link = Arc::new(Link::new(settings.intervals().heartbeat));
         let session = Arc::new(Session::new(
             Arc::clone(&client),
@@ -213,7 +216,6 @@ impl Agent {
             ..options.clone()
         };
         let farewell = control::Client::new(&farewell).map_err(mistaken)?;
-        let kept = recall(settings);
         self.state_kept = Some(kept.0.is_some());
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
@@ -251,6 +253,7 @@ impl Agent {
             namespace: self.target.namespace().to_owned(),
             policy: Arc::clone(&self.policy),
             keys,
+            sealed: Sealed::new(folder.clone(), settings.state_size / 4),
             audit: Audit::new(folder.clone(), settings.state_size / 4),
             stats: Arc::clone(&self.commands),
             is_fleeting: folder
@@ -330,10 +333,12 @@ impl Agent {
 /// The store, if it can be written, and the agent's id as far as it is known.
 type Kept = (Option<Store>, Option<String>);
 
-fn recall(settings: &Settings) -> Kept {
+/// And the instance: of the folder, or a new one.
+fn recall(settings: &Settings) -> (Kept, String) {
     let configured = settings.agent_id.clone();
+    let fresh = format!("{:016x}", fastrand::u64(..));
     let Some(folder) = &settings.state_dir else {
-        return (None, configured);
+        return ((None, configured), fresh);
     };
     let store = Store::new(folder);
     let kept = store.load().and_then(|(kept, warning)| {
@@ -348,13 +353,16 @@ fn recall(settings: &Settings) -> Kept {
         store.check().map(|()| kept)
     });
     match kept {
-        Ok(kept) => (Some(store), configured.or(kept.agent_id)),
+        Ok(kept) => {
+            let known = (Some(store), configured.or(kept.agent_id));
+            (known, kept.instance.unwrap_or(fresh))
+        }
         Err(error) => {
             log::error!(
                 "the state folder cannot be used, nothing outlives this process: {}",
                 Chain(&error)
             );
-            (None, configured)
+            ((None, configured), fresh)
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Command {
     pub expires: SystemTime,
     /// May run again when nobody knows whether it ran.
     pub idempotent: bool,
+    /// The folder of the agent that it was handed out to before, if it was.
+    pub instance: Option<String>,
     /// `type`, as it was sent.
     pub kind: String,
     pub task: Task,
@@ -108,6 +110,7 @@ fn read(wire: &Value, id: Option<&str>, position: u64) -> Result<Command, String
     let (task, limit) = payload::read(kind, payload)?;
     Ok(Command {
         id: id.to_owned(),
+        instance: wire["instance"].as_str().map(str::to_owned),
         position,
         created: moment("created_at")?,
         expires: moment("expires_at")?,

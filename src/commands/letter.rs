@@ -75,6 +75,29 @@ impl Letter {
         }
     }
 
+    /// What the record does not hold, to be sealed.
+    pub fn contents(&self) -> Vec<u8> {
+        json!([self.fields, self.skipped]).to_string().into_bytes()
+    }
+
+    /// Takes over what [`Letter::contents`] gave; false when it is something else.
+    pub fn fill(&mut self, contents: &[u8]) -> bool {
+        let contents = serde_json::from_slice::<Value>(contents).unwrap_or_default();
+        let (Value::Object(fields), Some(skipped)) = (&contents[0], contents[1].as_u64()) else {
+            return false;
+        };
+        self.fields.clone_from(fields);
+        self.skipped = skipped;
+        true
+    }
+
+    /// What was kept of it cannot be read.
+    pub fn unreadable(&mut self) {
+        let reason = "what it printed cannot be read any more: the agent has another token now, or \
+                      the disk is damaged";
+        self.fields.insert("error".to_owned(), Value::from(reason));
+    }
+
     /// Whether the command is done with once this has arrived.
     pub fn is_final(&self) -> bool {
         self.retry_after.is_none()
@@ -195,6 +218,22 @@ mod tests {
                 .unwrap()
                 .contains("not run again")
         );
+    }
+
+    #[test]
+    fn what_is_sealed_fills_the_letter_of_the_next_agent() {
+        let mut printed = Printed::new();
+        printed.push(Stream::Stdout, &[b'x'; 3 * 512 * 1024]);
+        printed.push(Stream::Stderr, b"\xff");
+        let letter = Letter::of_run("c", END, &printed, None);
+        let mut next = Letter::of_record("c", END, true);
+        assert!(!next.fill(b"[]") && !next.fill(b""));
+        assert!(next.fill(&letter.contents()));
+        assert_eq!(body(&next), body(&letter));
+        assert_eq!(body(&next)["metadata"]["skipped"], 512 * 1024);
+        let mut lost = Letter::of_record("c", END, true);
+        lost.unreadable();
+        assert_eq!(body(&lost)["truncated"], true);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use ring::hmac;
 use serde::Serialize;
 use serde_json::Value;
 use ureq::Agent;
@@ -115,14 +116,20 @@ impl Client {
         Ok(answer.acknowledged.unwrap_or_default())
     }
 
-    /// Commands without a result after a position; the answer may take as long as `wait`
+    /// Commands without a result after a position, for whoever has that folder; the answer may take as long as `wait`
     /// while there are none.
     ///
     /// # Errors
     /// Any of [`Error::Failed`].
-    pub fn commands(&self, id: &str, after: u64, wait: Duration) -> Result<Vec<Value>, Error> {
+    pub fn commands(
+        &self,
+        id: &str,
+        instance: &str,
+        after: u64,
+        wait: Duration,
+    ) -> Result<Vec<Value>, Error> {
         let path = format!(
-            "{}?wait={}&after={after}",
+            "{}?wait={}&after={after}&instance={instance}",
             about(id, "commands"),
             wait.as_secs()
         );
@@ -170,6 +177,17 @@ impl Client {
     /// call then uses.
     pub fn token_changed(&self) -> bool {
         self.token.changed(Instant::now())
+    }
+
+    /// A key made of the token, another for each purpose; none when there is no token now.
+    pub fn key(&self, purpose: &str) -> Option<[u8; 32]> {
+        let token = self.token.current(Instant::now()).ok()?;
+        // Tokens are random: nothing has to be done against guessing.
+        let token = hmac::Key::new(hmac::HMAC_SHA256, token.expose().as_bytes());
+        hmac::sign(&token, purpose.as_bytes())
+            .as_ref()
+            .try_into()
+            .ok()
     }
 
     /// Bytes since the start, about.

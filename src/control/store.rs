@@ -25,6 +25,8 @@ const SET_ASIDE: u32 = 9;
 pub struct State {
     /// Given by the control plane.
     pub agent_id: Option<String>,
+    /// Of this folder, and so of the records in it.
+    pub instance: Option<String>,
 }
 
 /// A folder with the file in it.
@@ -114,6 +116,7 @@ impl Store {
         let stored = Stored {
             version: VERSION,
             agent_id: state.agent_id.clone(),
+            instance: state.instance.clone(),
         };
         let mut bytes = serde_json::to_vec(&stored)?;
         bytes.push(b'\n');
@@ -182,6 +185,8 @@ object! {
         version: u32 = "version",
         #[serde(skip_serializing_if = "Option::is_none")]
         agent_id: Option<String> = "agent_id",
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<String> = "instance",
     }
 }
 
@@ -225,6 +230,7 @@ fn parse(bytes: &[u8]) -> Result<State, Unusable> {
         json::read(bytes).map_err(|error| corrupt(format!("is corrupt: {error}")))?;
     Ok(State {
         agent_id: stored.agent_id.filter(|id| !id.is_empty()),
+        instance: stored.instance,
     })
 }
 

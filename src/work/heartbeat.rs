@@ -235,6 +235,7 @@ impl Heartbeat {
         self.agent_id = Some(id.to_owned());
         let state = State {
             agent_id: self.agent_id.clone(),
+            instance: Some(self.session.identity.instance.clone()),
         };
         let saved = self.store.as_ref().map(|store| store.save(&state));
         if let Some(Err(error)) = saved {

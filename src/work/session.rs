@@ -23,6 +23,8 @@ pub struct Identity {
     /// Where the agent believes it speaks to.
     pub control_plane_url: String,
     pub started: Instant,
+    /// Of the folder for state; of this process where nothing is kept.
+    pub instance: String,
 }
 
 /// One per process; the loops hold it by reference.

@@ -20,6 +20,8 @@ const QUEUE: usize = 32;
 const OUTBOX: usize = 4 * 1024 * 1024;
 /// How long a control plane keeps a command back that found the queue full.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// What the key of sealed output is for; another format has another one.
+const PURPOSE: &str = "pipeops-agent outbox 1";
 /// Virtual; a thread costs the pages it touches.
 const STACK: usize = 512 * 1024;
 
@@ -50,6 +52,10 @@ impl Desk {
         view.agent_id.filter(|_| connected)
     }
 
+    pub(super) fn instance(&self) -> &str {
+        &self.tools.session.identity.instance
+    }
+
     /// Takes over what an earlier agent left, if that is still to be done.
     pub(super) fn recover(self: &Arc<Self>) {
         if self.journal().is_recovered() {
@@ -64,9 +70,13 @@ impl Desk {
                     .warnings
                     .iter()
                     .for_each(|told| log::error!("{told}"));
+                let ids: Vec<&str> = recovered.open.iter().map(|(id, _)| id.as_str()).collect();
+                self.tools.sealed.keep_only(&ids);
                 for (id, end) in recovered.open {
                     log::info!("command {id} of an earlier agent: {}", end.outcome.as_str());
-                    state.outbox.push_back(Letter::of_record(&id, end, true));
+                    state
+                        .outbox
+                        .push_back(self.unsealed(Letter::of_record(&id, end, true)));
                 }
             }
             Err(error) => {
@@ -78,6 +88,28 @@ impl Desk {
         }
         self.staff(&mut state);
         self.tell_counts(&state);
+    }
+
+    /// Puts on the disk what the letter says and the journal does not.
+    pub(super) fn seal(&self, letter: &Letter) -> std::io::Result<()> {
+        let key = self.tools.session.client.key(PURPOSE);
+        let key = key.ok_or_else(|| std::io::Error::other("there is no token"))?;
+        let tools = &self.tools;
+        tools.sealed.keep(&key, &letter.id, letter.contents())
+    }
+
+    /// The letter of an ended command with what an earlier agent sealed.
+    fn unsealed(&self, mut letter: Letter) -> Letter {
+        if letter.end.exit_code.is_none() {
+            return letter;
+        }
+        let key = self.tools.session.client.key(PURPOSE).unwrap_or_default();
+        match self.tools.sealed.read(&key, &letter.id) {
+            Some(Ok(contents)) if letter.fill(&contents) => {}
+            Some(_) => letter.unreadable(),
+            None => {}
+        }
+        letter
     }
 
     /// For the next heartbeat.
@@ -110,7 +142,7 @@ impl Desk {
             return Err(Busy);
         }
         state.ledger.take(&command.id, now());
-        let refused = refusal(&command, &state.ledger);
+        let refused = refusal(&command, &state.ledger, self.instance());
         if let Some((outcome, reason)) = refused {
             let end = End::without_run(outcome);
             self.audit(&command.id, &command.kind, end, reason);
@@ -263,7 +295,11 @@ impl Desk {
     pub(super) fn close(&self, limit: Duration) {
         let mut state = self.state();
         state.closed = true;
-        state.queue.clear();
+        // Another one may have them at once: nothing of them has begun.
+        for job in std::mem::take(&mut state.queue) {
+            let letter = Letter::busy(&job.command.id, "the agent ends", 1);
+            state.outbox.push_back(letter);
+        }
         state
             .running
             .iter()
@@ -315,6 +351,9 @@ impl Desk {
         {
             log::warn!("command {}: told, but not recorded: {error}", letter.id);
         }
+        if letter.recorded {
+            self.tools.sealed.remove(&letter.id);
+        }
     }
 
     /// What the control plane found too large loses its output; false when it has none.
@@ -349,12 +388,17 @@ impl Desk {
 }
 
 /// Why a command is not run, if so.
-fn refusal(command: &Command, ledger: &Ledger) -> Option<(Outcome, &'static str)> {
+fn refusal(command: &Command, ledger: &Ledger, own: &str) -> Option<(Outcome, &'static str)> {
     if command.expires < SystemTime::now() {
         return Some((Outcome::Expired, "it has expired"));
     }
     if !command.idempotent && ledger.doubts(seconds(command.created)) {
         let reason = "the journal was damaged after it was made: it may have run already";
+        return Some((Outcome::Unknown, reason));
+    }
+    let holder = command.instance.as_deref();
+    if !command.idempotent && holder.is_some_and(|holder| holder != own) {
+        let reason = "it was handed out to an agent whose records are not here: it may have run";
         return Some((Outcome::Unknown, reason));
     }
     None

@@ -21,7 +21,7 @@ use crate::cluster::Published;
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
-use crate::commands::{self, Command, Invalid, Keys, Outcome as How};
+use crate::commands::{self, Command, Invalid, Keys, Outcome as How, Sealed};
 use crate::control::{Client, Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
@@ -58,6 +58,8 @@ pub struct Tools {
     /// None: commands need no signature.
     pub keys: Option<Keys>,
     pub audit: Audit,
+    /// What was printed and is not told yet.
+    pub sealed: Sealed,
     pub stats: Arc<commands::Stats>,
     /// Whether the folder for state goes with the pod or the machine.
     pub is_fleeting: bool,
@@ -125,7 +127,7 @@ impl Commands {
         }
         let wait = POLL.min(self.ask_all - asked);
         let client = &self.desk.tools.session.client;
-        match client.commands(&id, self.after, wait) {
+        match client.commands(&id, self.desk.instance(), self.after, wait) {
             Ok(commands) => {
                 // An earlier agent may have had its hands on it until now.
                 self.desk.recover();

@@ -48,16 +48,27 @@ fn perform(desk: &Desk, job: &Job) -> Letter {
         exit_code: Some(code),
         duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
     };
-    let recorded = !command.idempotent;
-    if recorded && let Err(error) = desk.journal().done(&command.id, now(), end) {
-        // Told all the same; only a crash right now would make it unknown.
-        log::error!("command {}: its end is not recorded: {error}", command.id);
-    }
     let output = job.output();
     let reason = reason(job, end).or_else(|| explain(&output.printed.complaint()));
     let mut letter = Letter::of_run(&command.id, end, &output.printed, reason.as_deref());
-    letter.recorded = recorded;
+    drop(output);
+    letter.recorded = !command.idempotent;
+    if letter.recorded {
+        record(desk, &letter);
+    }
     letter
+}
+
+/// What a crash must not take away; told all the same if it cannot be recorded.
+fn record(desk: &Desk, letter: &Letter) {
+    let id = &letter.id;
+    if let Err(error) = desk.seal(letter) {
+        log::warn!("command {id}: a crash now would lose what it printed: {error}");
+    }
+    if let Err(error) = desk.journal().done(id, now(), letter.end) {
+        // Only a crash right now would make it unknown.
+        log::error!("command {id}: its end is not recorded: {error}");
+    }
 }
 
 fn audit(desk: &Desk, job: &Job, letter: &Letter) {

@@ -3,6 +3,7 @@
 //! A command stays in the answers until its result has arrived. Chunks are put in
 //! order, and of several results the first counts.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -11,11 +12,16 @@ use serde_json::{Value, json};
 const KEPT: usize = 20_000;
 /// Until a command expires that does not say when.
 const LIFETIME: Duration = Duration::from_secs(3600);
+/// An instance that has not asked for so long has given up what it was handed out: twice the
+/// longest poll of an agent, and something.
+const LEASE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     all: Vec<Command>,
     last: u64,
+    /// When each instance asked last.
+    asked: BTreeMap<String, SystemTime>,
 }
 
 #[derive(Debug)]
@@ -62,8 +68,11 @@ impl Commands {
     }
 
     /// Those without a result after a position, as far as they may be handed out now.
-    pub(crate) fn open(&self, after: u64) -> Vec<&Value> {
-        let open = |command: &&Command| command.position > after && command.is_due();
+    /// What another instance has in hand is not for this one.
+    pub(crate) fn open(&self, after: u64, instance: &str) -> Vec<&Value> {
+        let open = |command: &&Command| {
+            command.position > after && command.is_due() && self.is_for(command, instance)
+        };
         self.all
             .iter()
             .filter(open)
@@ -71,13 +80,33 @@ impl Commands {
             .collect()
     }
 
-    /// Notes that [`Commands::open`] was sent.
-    pub(crate) fn handed_out(&mut self, after: u64) {
+    /// Notes that an instance asks.
+    pub(crate) fn asks(&mut self, instance: &str) {
+        self.asked.insert(instance.to_owned(), SystemTime::now());
+    }
+
+    /// Notes that these were sent to an instance. From then on each says so: should that one
+    /// be gone, the next knows that the command may have begun.
+    pub(crate) fn handed_out(&mut self, given: &[Value], instance: &str) {
         for command in &mut self.all {
-            if command.position > after && command.is_due() {
+            if given.iter().any(|wire| wire["id"] == command.wire["id"]) {
                 command.handed_out += 1;
+                if command.wire["instance"].is_null() && !instance.is_empty() {
+                    command.wire["instance"] = json!(instance);
+                }
             }
         }
+    }
+
+    fn is_for(&self, command: &Command, instance: &str) -> bool {
+        let Some(holder) = command.wire["instance"].as_str() else {
+            return true;
+        };
+        let since = self
+            .asked
+            .get(holder)
+            .and_then(|asked| asked.elapsed().ok());
+        holder == instance || since.is_none_or(|since| since > LEASE)
     }
 
     /// Appends chunks; false when there is no such command.
@@ -105,6 +134,10 @@ impl Commands {
         };
         if let Some(seconds) = result["retry_after"].as_u64() {
             command.not_before = Some(SystemTime::now() + Duration::from_secs(seconds));
+            // It has not begun: it is for anyone.
+            if let Some(wire) = command.wire.as_object_mut() {
+                wire.remove("instance");
+            }
             return true;
         }
         command.results += 1;
@@ -142,7 +175,11 @@ impl Commands {
         let saved = saved.as_array().into_iter().flatten();
         let all: Vec<Command> = saved.filter_map(command).collect();
         let last = all.last().map_or(0, |command| command.position);
-        Self { all, last }
+        // Whoever has something in hand is not known to be gone.
+        let holder = |command: &Command| command.wire["instance"].as_str().map(str::to_owned);
+        let holders = all.iter().filter_map(holder);
+        let asked = holders.map(|holder| (holder, SystemTime::now())).collect();
+        Self { all, last, asked }
     }
 
     fn find(&mut self, id: &str) -> Option<&mut Command> {
@@ -195,7 +232,7 @@ mod tests {
     }
 
     fn ids(commands: &Commands, after: u64) -> Vec<&str> {
-        let open = commands.open(after);
+        let open = commands.open(after, "one");
         open.iter().filter_map(|one| one["id"].as_str()).collect()
     }
 
@@ -216,6 +253,26 @@ mod tests {
             (&2.into(), &0.into())
         );
         assert_eq!(Commands::restore(&list.clone().into()).list(), list);
+    }
+
+    #[test]
+    fn what_an_instance_has_in_hand_is_for_no_other_while_that_one_asks() {
+        let mut commands = with(&["apply"]);
+        let open = |commands: &Commands, instance| commands.open(0, instance).len();
+        commands.asks("one");
+        assert_eq!((open(&commands, "one"), open(&commands, "two")), (1, 1));
+        let given: Vec<Value> = commands.open(0, "one").into_iter().cloned().collect();
+        commands.handed_out(&given, "one");
+        assert_eq!((open(&commands, "one"), open(&commands, "two")), (1, 0));
+        // Not even after a restart of the control plane.
+        let saved = Value::from(commands.list());
+        assert_eq!(open(&Commands::restore(&saved), "two"), 0);
+        let gone = SystemTime::now() - 2 * LEASE;
+        commands.asked.insert("one".to_owned(), gone);
+        assert_eq!(commands.open(0, "two")[0]["instance"], "one");
+        // What was given back has no holder.
+        assert!(commands.result("command-1", json!({"retry_after": 0})));
+        assert_eq!(commands.open(0, "two")[0].get("instance"), None);
     }
 
     #[test]

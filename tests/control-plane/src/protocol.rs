@@ -162,16 +162,18 @@ fn commands(
     let after = after.map_err(|_| Response::problem(422, "after is no number"))?;
     // An agent reads so much of an answer; the rest is for the next one.
     let mut room = ANSWER;
-    let fits = |wire: &&&Value| {
+    let fits = |wire: &&Value| {
         let size = wire.to_string().len();
         let first = room == ANSWER;
         room = room.saturating_sub(size);
         first || room > 0
     };
-    let open = commands.open(after);
-    let given: Vec<&Value> = open.iter().take_while(fits).copied().collect();
+    let instance = request.parameter("instance").unwrap_or_default();
+    commands.asks(instance);
+    let open = commands.open(after, instance);
+    let given: Vec<Value> = open.into_iter().take_while(fits).cloned().collect();
     let response = Response::json(200, &json!({"commands": given}));
-    commands.handed_out(after);
+    commands.handed_out(&given, instance);
     Ok(response)
 }
 

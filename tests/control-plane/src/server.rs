@@ -87,11 +87,11 @@ impl Plane {
     }
 
     /// Waits until there is something to do for the agent.
-    fn await_command(&self, agent: &str, after: u64, limit: Duration) {
+    fn await_command(&self, agent: &str, (after, instance): (u64, &str), limit: Duration) {
         let agents = self.agents();
         let idle = |agents: &mut Agents| {
             let agent = agents.get_mut(agent);
-            let idle = agent.is_some_and(|agent| agent.commands.open(after).is_empty());
+            let idle = agent.is_some_and(|agent| agent.commands.open(after, instance).is_empty());
             idle && !self.transcript.ended()
         };
         drop(self.queued.wait_timeout_while(agents, limit, idle));
@@ -199,7 +199,8 @@ impl Plane {
             let number = |name| request.parameter(name)?.parse().ok();
             let seconds = number("wait").unwrap_or(0).min(LONGEST_POLL);
             let after = number("after").unwrap_or(0);
-            self.await_command(id, after, Duration::from_secs(seconds));
+            let instance = request.parameter("instance").unwrap_or_default();
+            self.await_command(id, (after, instance), Duration::from_secs(seconds));
         }
         protocol::answer(call, request, self.agents(), &now())
     }

@@ -6,6 +6,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -55,12 +56,58 @@ fn what_was_done_and_not_told_is_told_by_the_next_agent() {
     assert!(rig.plane.wait_any("result", 1, super::SOON));
     kill(agent);
     rig.plane.clear_faults();
+    let kept = files(&rig.state().join("outbox"));
+    assert!(!kept.is_empty());
+    let told = b"pod/done";
+    let is_told = |file: &Vec<u8>| file.windows(told.len()).any(|it| it == told);
+    assert!(!files(&rig.state()).iter().chain(&kept).any(is_told));
     let _agent = rig.agent();
+    let result = rig.result("done");
+    assert_eq!(
+        (&result["success"], &result["truncated"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(result["output"], "pod/done\n");
+    assert_eq!(rig.runs("done"), 1);
+    eventually("what is told is not kept", || {
+        files(&rig.state().join("outbox")).is_empty().then_some(())
+    });
+}
+
+/// The contents of the files in a folder.
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter_map(|path| std::fs::read(path).ok()).collect()
+}
+
+#[test]
+fn with_another_token_the_end_is_told_without_what_was_printed() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    rig.id();
+    rig.plane
+        .fault(&json!({"call": "result", "drop": true}))
+        .unwrap();
+    rig.touch("done");
+    assert!(rig.plane.wait_any("result", 1, super::SOON));
+    kill(agent);
+    let Rig { api, plane, folder } = rig;
+    plane.stop();
+    let plane = control_plane::start(&control_plane::Options {
+        file: Some(folder.path().join("plane.json")),
+        ..control_plane::Options::new("renewed-token")
+    });
+    let plane = plane.unwrap();
+    let rig = Rig { api, plane, folder };
+    let _agent = rig.agent_with(&rig.state(), &[("PIPEOPS_TOKEN", "renewed-token")]);
     let result = rig.result("done");
     assert_eq!(
         (&result["success"], &result["truncated"]),
         (&json!(true), &json!(true))
     );
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("another token"), "{error}");
     assert_eq!(rig.runs("done"), 1);
 }
 
@@ -150,6 +197,7 @@ pub(crate) fn kill_often(rounds: u32) {
                 (1, &json!(true)),
                 "{id}: {result}"
             );
+            assert_eq!(result["output"], format!("pod/{id}\n"), "{result}");
         }
         *outcomes.entry(outcome).or_insert(0) += 1;
     }
@@ -160,6 +208,59 @@ pub(crate) fn kill_often(rounds: u32) {
 #[test]
 fn kills_at_random_moments_lose_nothing_and_run_nothing_twice() {
     kill_often(12);
+}
+
+#[test]
+fn of_two_agents_with_folders_of_their_own_one_runs_it() {
+    let rig = Rig::new();
+    let _first = rig.agent();
+    rig.id();
+    let gate = rig.touch_slowly("slow");
+    eventually("it runs", || (rig.runs("slow") == 1).then_some(()));
+    let _second = rig.agent_with(&rig.state().join("second"), &[]);
+    eventually("both ask for commands", || {
+        let said = rig.plane.transcript().into_iter();
+        let polls = said.filter(|one| one["call"] == "commands");
+        let mut asked: Vec<String> = polls
+            .filter_map(|one| {
+                Some(
+                    one["request"]["query"]
+                        .as_str()?
+                        .rsplit_once('=')?
+                        .1
+                        .to_owned(),
+                )
+            })
+            .collect();
+        asked.sort();
+        asked.dedup();
+        rig.outcome(&json!({"type": "ping"}));
+        (asked.len() == 2).then_some(())
+    });
+    gate.open();
+    let result = rig.result("slow");
+    assert_eq!(result["output"], "pod/slow\n", "{result}");
+    assert_eq!(rig.runs("slow"), 1);
+}
+
+#[test]
+fn what_an_agent_had_whose_records_are_gone_is_unknown() {
+    let rig = Rig::new();
+    let _agent = rig.agent();
+    rig.id();
+    let mut held = super::touch("held");
+    held["instance"] = json!("of-another-folder");
+    let result = rig.outcome(&held);
+    assert_eq!(result["metadata"]["outcome"], "unknown", "{result}");
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("may have run"), "{error}");
+    assert_eq!(rig.runs("held"), 0);
+    rig.touch("read");
+    let mut again = super::touch("read");
+    again["id"] = json!("read-again");
+    again["instance"] = json!("of-another-folder");
+    again["idempotent"] = json!(true);
+    assert_eq!(rig.outcome(&again)["success"], true);
 }
 
 #[test]

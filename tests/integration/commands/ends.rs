@@ -120,7 +120,8 @@ fn the_end_of_the_agent_interrupts_and_says_so() {
     }
     // What had not begun is for the next agent.
     assert!(rig.seen("waits")["result"].is_null());
-    let _next = rig.agent();
+    // Also for one that has none of its records.
+    let _next = rig.agent_with(&rig.state().join("next"), &[]);
     assert_eq!(rig.result("waits")["success"], true);
     assert_eq!(rig.runs("waits"), 1);
     assert_eq!(rig.runs("slow-0"), 1);

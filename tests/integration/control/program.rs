@@ -126,12 +126,14 @@ fn an_operator_queues_commands_and_sees_what_comes_of_them() {
     assert_eq!(ask(&plane, "POST", &path, "{}").0, 422);
     assert_eq!(ask(&plane, "GET", "/agents/nobody/commands", "").0, 404);
 
-    let given = client.commands(&id, 0, Duration::from_secs(20)).unwrap();
+    let given = client
+        .commands(&id, "one", 0, Duration::from_secs(20))
+        .unwrap();
     assert_eq!(given[0]["id"], "command-1");
     assert!(ask(&plane, "GET", "/", "").1.contains("ping: runs"));
     // What the agent has in hand it is not given again; what comes ends its wait.
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| client.commands(&id, 1, Duration::from_secs(20)));
+        let waiting = scope.spawn(|| client.commands(&id, "one", 1, Duration::from_secs(20)));
         plane.queue(&id, &json!({"type": "status"})).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap()[0]["position"], 2);
     });
@@ -156,6 +158,6 @@ fn an_operator_queues_commands_and_sees_what_comes_of_them() {
         text.contains("ping: completed, exit code 0, 1 chunks  pong"),
         "{text}"
     );
-    let open = client.commands(&id, 0, Duration::ZERO).unwrap();
+    let open = client.commands(&id, "one", 0, Duration::ZERO).unwrap();
     assert_eq!(open.len(), 1);
 }

@@ -141,7 +141,7 @@ fn send(client: &Client, golden: &Value) -> Result<Value, Error> {
             .map(answer),
         "health" => client.ping().map(|_| json!({"token": false})),
         "commands" => client
-            .commands(id, 0, Duration::ZERO)
+            .commands(id, "one", 0, Duration::ZERO)
             .map(|heard| json!({"commands": heard, "token": false})),
         "events" => client
             .events(id, &value().to_string())
