@@ -1050,7 +1050,7 @@ metadata:
     app.kubernetes.io/managed-by: kubectl
 spec:
   replicas: 1
-  # One agent at a time speaks for the cluster.
+  # One agent at a time speaks for the cluster; docs/adr/0012-commands.md says what else keeps two apart.
   strategy: {type: Recreate}
   selector:
     matchLabels:
@@ -1121,7 +1121,7 @@ spec:
             - {name: policy, mountPath: /etc/pipeops-agent, readOnly: true}
             - {name: service-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
       volumes:
-        # The agent id, the journal of commands and the audit file, 12 MiB at most together;
+        # Agent id, journal of commands, audit file, changes that wait: 16 MiB (PIPEOPS_STATE_SIZE);
         # components/pvc keeps them when the pod is replaced.
         - name: state
           emptyDir: {sizeLimit: 32Mi}

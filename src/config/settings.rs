@@ -85,8 +85,7 @@ pub(super) fn assemble(
 ) -> Result<Settings, Vec<Mistake>> {
     // Each is evaluated whatever became of the others, so that no mistake hides another.
     let control_plane = control_plane::read(&mut layer, environment);
-    let api_token = secrets::read(&mut layer, API_TOKEN, environment);
-    let metrics_open = metrics_open(&mut layer);
+    let (api_token, metrics_open) = api(&mut layer, environment);
     let [cluster_name, agent_id] = names(&mut layer);
     let [heartbeat_interval, status_interval] = intervals(&mut layer);
     let [policy_file, command_keys_file] = files(&mut layer);
@@ -94,8 +93,7 @@ pub(super) fn assemble(
     let kubernetes = kubernetes(&mut layer, environment);
     let listen = listen(&mut layer, environment);
     let (log_level, log_format) = logging(&mut layer);
-    let state_size = layer.take(Key::StateSize, value::state_size);
-    let state_dir = state_dir(&mut layer, environment);
+    let (state_dir, state_size) = state(&mut layer, environment);
     if !layer.mistakes.is_empty() {
         return Err(layer.mistakes);
     }
@@ -113,7 +111,7 @@ pub(super) fn assemble(
         api_token,
         metrics_open,
         state_dir,
-        state_size: state_size.unwrap_or_default(),
+        state_size,
         log_level,
         log_format,
         no_color: environment.get("NO_COLOR").is_some(),
@@ -131,14 +129,15 @@ fn intervals(layer: &mut Layer) -> [Duration; 2] {
     keys.map(|key| layer.take(key, value::interval).unwrap_or_default())
 }
 
-fn metrics_open(layer: &mut Layer) -> bool {
-    let open = layer.take(Key::MetricsOpen, value::switch);
-    open.unwrap_or(false)
-}
-
 /// Those about commands.
 fn files(layer: &mut Layer) -> [Option<PathBuf>; 2] {
     [Key::PolicyFile, Key::CommandKeysFile].map(|key| layer.take(key, value::path))
+}
+
+fn api(layer: &mut Layer, environment: &Environment) -> (Option<TokenSource>, bool) {
+    let token = secrets::read(layer, API_TOKEN, environment);
+    let open = layer.take(Key::MetricsOpen, value::switch);
+    (token, open.unwrap_or(false))
 }
 
 fn logging(layer: &mut Layer) -> (LevelFilter, logger::Format) {
@@ -204,6 +203,11 @@ fn in_cluster(layer: &mut Layer, environment: &Environment) -> Option<InCluster>
             None
         }
     }
+}
+
+fn state(layer: &mut Layer, environment: &Environment) -> (Option<PathBuf>, u64) {
+    let size = layer.take(Key::StateSize, value::state_size);
+    (state_dir(layer, environment), size.unwrap_or_default())
 }
 
 /// The folder that is set, else the system's for root, else the user's
