@@ -15,6 +15,7 @@ pub mod process;
 pub mod resolver;
 pub mod secret;
 pub mod signals;
+pub mod sorted;
 pub mod stop;
 pub mod token;
 pub mod version;

@@ -42,7 +42,7 @@ pub(super) fn read(layer: &mut Layer, environment: &Environment) -> Option<Contr
     let ca_file = ca_file(layer);
     let is_given = [TOKEN.text, TOKEN.file]
         .iter()
-        .any(|key| layer.values.contains_key(key));
+        .any(|key| layer.values.get(key).is_some());
     let token = secrets::read(layer, TOKEN, environment);
     if !is_given && let Some((_, source)) = layer.given(Key::ApiUrl) {
         let remedy = "set PIPEOPS_TOKEN_FILE or PIPEOPS_TOKEN; without token and URL the agent is standalone";

@@ -138,8 +138,8 @@ fn line_of(text: &str, name: &str) -> Option<usize> {
 fn exposed(path: &str, mode: u32, layer: &Layer) -> Option<String> {
     let has_secret = layer
         .values
-        .keys()
-        .any(|key| key.setting().kind == Kind::Secret);
+        .iter()
+        .any(|(key, _)| key.setting().kind == Kind::Secret);
     (has_secret && mode & 0o077 != 0)
         .then(|| format!("{path} holds a secret and others may read it; chmod 600 {path}"))
 }
@@ -166,8 +166,8 @@ mod tests {
         assert!(layer.mistakes.is_empty(), "{:?}", layer.mistakes);
         let given: Vec<String> = layer
             .values
-            .values()
-            .map(|given| format!("{}={}", given.source, given.text))
+            .iter()
+            .map(|(_, given)| format!("{}={}", given.source, given.text))
             .collect();
         assert_eq!(
             given,
@@ -185,7 +185,10 @@ mod tests {
     #[test]
     fn json_is_read_too() {
         let layer = parse("a.json", "{\"port\": 1}");
-        assert_eq!(layer.values[&Key::Port].source.to_string(), "a.json: port");
+        assert_eq!(
+            layer.values.get(&Key::Port).unwrap().source.to_string(),
+            "a.json: port"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What each source gives, and which of them wins: flag, environment, file, default.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::mistake::{Fault, Mistake};
 use super::table::{Fallback, Key};
+use crate::sorted::Sorted;
 
 /// Where a value comes from; smaller wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ pub(super) struct Given {
 /// What one source gives.
 #[derive(Default)]
 pub(super) struct Layer {
-    pub(super) values: BTreeMap<Key, Given>,
+    pub(super) values: Sorted<Key, Given>,
     pub(super) mistakes: Vec<Mistake>,
     pub(super) warnings: Vec<String>,
 }
@@ -73,7 +73,7 @@ impl Layer {
     /// Takes what a source of a lower rank gives, where nothing is given yet.
     pub(super) fn fill(&mut self, lower: Layer) {
         for (key, given) in lower.values {
-            self.values.entry(key).or_insert(given);
+            self.values.fill(key, given);
         }
         self.mistakes.extend(lower.mistakes);
         self.warnings.extend(lower.warnings);

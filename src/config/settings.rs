@@ -1,6 +1,5 @@
 //! The settings of a run, and how they are made of what the sources give.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::secrets::{self, Keys};
 use super::table::Key;
 use super::value;
 use crate::logger;
+use crate::sorted::Sorted;
 use crate::token::TokenSource;
 
 const STATE_DIR: &str = "/var/lib/pipeops-agent";
@@ -45,7 +45,7 @@ pub struct Settings {
     pub no_color: bool,
     /// What is no mistake, but likely not meant.
     pub warnings: Vec<String>,
-    sources: BTreeMap<Key, Source>,
+    sources: Sorted<Key, Source>,
 }
 
 /// How to find the API server; what is empty or none is looked for.
@@ -114,9 +114,12 @@ pub(super) fn assemble(
     })
 }
 
-fn sources(values: BTreeMap<Key, Given>) -> BTreeMap<Key, Source> {
-    let source = |(key, given): (Key, Given)| (key, given.source);
-    values.into_iter().map(source).collect()
+fn sources(values: Sorted<Key, Given>) -> Sorted<Key, Source> {
+    let mut sources = Sorted::default();
+    for (key, given) in values {
+        sources.insert(key, given.source);
+    }
+    sources
 }
 
 const API_TOKEN: Keys = Keys {

@@ -7,13 +7,15 @@
 
 mod place;
 mod reader;
+mod walk;
 
 use std::borrow::Cow;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny};
 use serde_json::{Deserializer, Error, Value};
 
-pub use place::{Anything, Raw};
+pub use place::Anything;
+pub use walk::Walk;
 
 /// Where one value belongs, and thereby of which type it must be.
 pub enum Slot<'s, 't> {
@@ -34,8 +36,6 @@ pub enum Slot<'s, 't> {
     I32(&'s mut i32),
     F64(&'s mut f64),
     Value(&'s mut Value),
-    /// The text of a value that is not read yet.
-    Raw(&'s mut &'t str),
     Anything,
 }
 
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!((&*value, length), ("a", 4));
         let (Anything, length) = first(br#"[1,{"a":"]"}]]"#).unwrap();
         assert_eq!(length, 13);
-        let (raw, length) = first::<Raw<'_>>(br#" {"a" : 1}}"#).unwrap();
-        assert_eq!((raw.0, length), (r#"{"a" : 1}"#, 10));
+        let text = Walk::new(br#" {"a" : 1}}"#).skip().unwrap();
+        assert_eq!(text, br#"{"a" : 1}"#);
     }
 }

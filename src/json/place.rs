@@ -6,10 +6,6 @@ use serde_json::Value;
 
 use super::{Place, Room, Slot};
 
-/// The text of a value that somebody else reads; empty when there was none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Raw<'t>(pub &'t str);
-
 /// Any value; what it was is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Anything;
@@ -35,12 +31,6 @@ places! {
     i32 => I32,
     f64 => F64,
     Value => Value,
-}
-
-impl<'t> Place<'t> for Raw<'t> {
-    fn slot(&mut self) -> Slot<'_, 't> {
-        Slot::Raw(&mut self.0)
-    }
 }
 
 impl<'t> Place<'t> for Anything {

@@ -8,7 +8,6 @@ use serde::de::{
     Unexpected, Visitor,
 };
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::{Fields, Room, Slot};
 
@@ -19,9 +18,6 @@ impl<'t> DeserializeSeed<'t> for Slot<'_, 't> {
         match self {
             Slot::Optional(_) => deserializer.deserialize_option(self),
             Slot::Value(value) => Value::deserialize(deserializer).map(|read| *value = read),
-            Slot::Raw(text) => {
-                <&RawValue>::deserialize(deserializer).map(|value| *text = value.get())
-            }
             Slot::Anything => IgnoredAny::deserialize(deserializer).map(drop),
             _ => deserializer.deserialize_any(self),
         }
@@ -43,7 +39,7 @@ impl<'t> Visitor<'t> for Slot<'_, 't> {
                 "a whole number within its limits"
             }
             Slot::F64(_) => "a number",
-            Slot::Optional(_) | Slot::Value(_) | Slot::Raw(_) | Slot::Anything => "any value",
+            Slot::Optional(_) | Slot::Value(_) | Slot::Anything => "any value",
         })
     }
 

@@ -173,7 +173,7 @@ fn table(session: &mut Session<'_>, events: &[Value]) -> Result<(), Failure> {
 }
 
 /// `5s`, or `5s (x3 over 2m)`
-fn interval(event: &Value) -> String {
+pub(super) fn interval(event: &Value) -> String {
     let since = |value: &Value| duration::since(value.as_str().unwrap_or_default());
     let first = match event["eventTime"].as_str() {
         Some(time) => duration::since(time),

@@ -26,6 +26,7 @@ mod auth;
 mod autoscale;
 pub mod change;
 mod config;
+mod describe;
 pub mod discovery;
 pub mod duration;
 mod events;

@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    auth, autoscale, config, events, explain, expose, get, label, pods, rollout, run, scale,
-    server, set, top,
+    auth, autoscale, config, describe, events, explain, expose, get, label, pods, rollout, run,
+    scale, server, set, top,
 };
 
 /// One verb.
@@ -39,6 +39,7 @@ pub(super) const VERBS: &[Verb] = &[
     config::USE_CONTEXT,
     config::VIEW,
     pods::cp::VERB,
+    describe::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,

@@ -1,11 +1,11 @@
 //! How the cluster is, in one word and in many.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::figures::moment;
 use crate::cluster::{Availability, Kind, Node, Pod, Readiness, Snapshot};
 use crate::control::proto;
+use crate::sorted::Sorted;
 
 /// A watch that is lost for less long is most likely about to be resumed.
 const LOST_IS_NEWS: Duration = Duration::from_secs(60);
@@ -128,11 +128,11 @@ fn deployments(snapshot: &Snapshot) -> Vec<String> {
 
 /// Pods by trouble, not by name: there may be thousands.
 fn pods(snapshot: &Snapshot, now: SystemTime) -> Vec<String> {
-    let mut stuck: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut stuck: Sorted<&str, usize> = Sorted::default();
     let mut unplaced = 0;
     for pod in snapshot.pods.iter() {
         if let Some(status) = stuck_in(pod) {
-            *stuck.entry(status).or_default() += 1;
+            *stuck.entry(status) += 1;
         } else if pod.node.is_none() && !pod.finished() && pod.created > 0 {
             let age = now.duration_since(moment(pod.created)).unwrap_or_default();
             unplaced += usize::from(age >= UNPLACED_IS_NEWS);

@@ -1,6 +1,5 @@
 //! The cluster at a glance, rendered once per snapshot.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,6 +7,7 @@ use serde::Serialize;
 use super::{figures, view};
 use crate::cluster::{Kind, Page, Snapshot};
 use crate::control::proto::Counts;
+use crate::sorted::Sorted;
 
 /// `{"version":7,"server":{...},"counts":{...},"pods_by_status":{...},
 /// "kinds":{"pods":{"state":"current",...},...}}`. Equal calls share one body.
@@ -26,8 +26,8 @@ struct Summary<'a> {
     server: Option<Server<'a>>,
     counts: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pods_by_status: Option<BTreeMap<&'a str, u64>>,
-    kinds: BTreeMap<&'static str, view::Availability<'a>>,
+    pods_by_status: Option<Sorted<&'a str, usize>>,
+    kinds: Sorted<&'static str, view::Availability<'a>>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +37,11 @@ struct Server<'a> {
 }
 
 fn render(snapshot: &Snapshot) -> Vec<u8> {
-    let kinds = Kind::ALL.into_iter();
+    let mut kinds = Sorted::default();
+    for kind in Kind::ALL {
+        let availability = view::availability(snapshot.availability(kind));
+        kinds.insert(kind.plural(), availability);
+    }
     let summary = Summary {
         version: snapshot.version,
         last_change: snapshot.changes.last_id(),
@@ -49,23 +53,16 @@ fn render(snapshot: &Snapshot) -> Vec<u8> {
         }),
         counts: figures::counts(snapshot),
         pods_by_status: snapshot.count(Kind::Pod).map(|_| by_status(snapshot)),
-        kinds: kinds
-            .map(|kind| {
-                (
-                    kind.plural(),
-                    view::availability(snapshot.availability(kind)),
-                )
-            })
-            .collect(),
+        kinds,
     };
     // Neither the types nor a vector can fail.
     serde_json::to_vec(&summary).unwrap_or_default()
 }
 
-fn by_status(snapshot: &Snapshot) -> BTreeMap<&str, u64> {
-    let mut counts = BTreeMap::new();
+fn by_status(snapshot: &Snapshot) -> Sorted<&str, usize> {
+    let mut counts = Sorted::default();
     for pod in snapshot.pods.iter() {
-        *counts.entry(&*pod.status).or_default() += 1;
+        *counts.entry(&*pod.status) += 1;
     }
     counts
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{self, Raw, given, object};
+use crate::json::{self, Walk, given, object};
 use crate::k8s::error::Status;
 
 /// What a line says. Objects stay text: only whoever keeps them reads them.
@@ -12,11 +12,11 @@ use crate::k8s::error::Status;
 pub(super) enum Line<'a> {
     /// Added or modified; the difference is nothing to a cache.
     Applied {
-        object: &'a str,
+        object: &'a [u8],
         version: Cow<'a, str>,
     },
     Deleted {
-        object: &'a str,
+        object: &'a [u8],
         version: Cow<'a, str>,
     },
     /// All up to that version has been told.
@@ -26,14 +26,6 @@ pub(super) enum Line<'a> {
     Failed(Status),
     /// Of a type that does not exist yet.
     Unknown,
-}
-
-object! {
-    struct Event<'a> {
-        event_type: Cow<'a, str> = "type",
-        object: Raw<'a> = "object",
-    }
-    check |event| given(&event.event_type, "type is missing")
 }
 
 object! {
@@ -51,12 +43,9 @@ object! {
 
 /// Reads one line.
 pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, serde_json::Error> {
-    let Event {
-        event_type,
-        object: Raw(object),
-    } = json::read(line)?;
-    let text = object.as_bytes();
-    let version = || json::read(text).map(|object: Versioned<'_>| object.metadata.resource_version);
+    let (event_type, object) = event(line)?;
+    let version =
+        || json::read(object).map(|object: Versioned<'_>| object.metadata.resource_version);
     Ok(match &*event_type {
         "ADDED" | "MODIFIED" => Line::Applied {
             object,
@@ -69,9 +58,32 @@ pub(super) fn parse(line: &[u8]) -> Result<Line<'_>, serde_json::Error> {
         "BOOKMARK" => Line::Bookmark {
             version: version()?,
         },
-        "ERROR" => Line::Failed(json::read(text)?),
+        "ERROR" => Line::Failed(json::read(object)?),
         _ => Line::Unknown,
     })
+}
+
+/// The type of a line of a watch, and the text of its object.
+///
+/// # Errors
+/// It is no JSON, or one of them is missing.
+pub fn event(line: &[u8]) -> Result<(Cow<'_, str>, &[u8]), serde_json::Error> {
+    let mut event_type = Cow::Borrowed("");
+    let mut object = [].as_slice();
+    let mut walk = Walk::new(line);
+    walk.fields(&mut |name, walk| {
+        match name {
+            "type" => event_type = walk.value()?,
+            "object" => object = walk.skip()?,
+            _ => drop(walk.skip()?),
+        }
+        Ok(())
+    })?;
+    walk.end()?;
+    if event_type.is_empty() || object.is_empty() {
+        return Err(json::error("type or object is missing"));
+    }
+    Ok((event_type, object))
 }
 
 #[cfg(test)]
@@ -88,7 +100,7 @@ mod tests {
             let Ok(Line::Applied { object, version }) = parse(text.as_bytes()) else {
                 panic!("{event_type}");
             };
-            assert_eq!((object, &*version), (object_text, "7"));
+            assert_eq!((object, &*version), (object_text.as_bytes(), "7"));
         }
         let deleted = line("DELETED");
         assert!(

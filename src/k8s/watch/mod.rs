@@ -26,6 +26,7 @@ use course::{Course, Told};
 use line::Line;
 use lines::{Lines, TooLong};
 
+pub use line::event;
 pub use stats::Stats;
 
 /// Bytes taken from the connection at once: few, there is one for each watch.
@@ -212,12 +213,12 @@ impl Watcher {
         let version = match line::parse(line) {
             Ok(Line::Applied { object, version }) => {
                 self.stats.events.increment();
-                sink.applied(object.as_bytes());
+                sink.applied(object);
                 version
             }
             Ok(Line::Deleted { object, version }) => {
                 self.stats.events.increment();
-                sink.deleted(object.as_bytes());
+                sink.deleted(object);
                 version
             }
             Ok(Line::Bookmark { version }) => version,

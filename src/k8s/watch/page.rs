@@ -1,12 +1,10 @@
 //! Walks through one page of a list, so that each object is read once, where it
 //! lies: pages are most of what an agent ever reads.
-//!
-//! A page is parsed by hand only between its values.
 
 use serde_json::Error;
 
 use super::Sink;
-use crate::json::{self, Anything, Place, object};
+use crate::json::{Walk, object};
 
 object! {
     /// What a page says of the list.
@@ -19,96 +17,30 @@ object! {
 
 /// Hands every object of the page to `sink`.
 pub(super) fn read(text: &[u8], sink: &mut dyn Sink) -> Result<Metadata, Error> {
-    let mut walk = Walk { rest: text };
+    let mut walk = Walk::new(text);
     let mut metadata = Metadata::default();
-    let mut more = walk.open(b'{', b'}')?;
-    while more {
-        let key: String = walk.value()?;
-        walk.expect(b':')?;
-        match &*key {
+    walk.fields(&mut |name, walk| {
+        match name {
             "metadata" => metadata = walk.value()?,
-            "items" if walk.peek() == Some(b'[') => walk.items(sink)?,
-            _ => walk.skip()?,
-        }
-        more = walk.next(b'}')?;
-    }
-    match walk.peek() {
-        None => Ok(metadata),
-        Some(_) => Err(json::error("text behind the list")),
-    }
-}
-
-/// What is still to be read.
-struct Walk<'t> {
-    rest: &'t [u8],
-}
-
-impl<'t> Walk<'t> {
-    fn items(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
-        let mut more = self.open(b'[', b']')?;
-        while more {
-            match sink.listed(self.rest) {
-                Ok(length) => self.advance(length),
-                Err(error) => {
-                    // Broken JSON ends the list, a broken object only itself.
-                    let object = self.rest;
-                    self.skip()?;
-                    sink.broken(object, &error);
-                }
-            }
-            more = self.next(b']')?;
+            "items" if walk.peek() == Some(b'[') => walk.items(&mut |walk| item(walk, sink))?,
+            _ => drop(walk.skip()?),
         }
         Ok(())
-    }
+    })?;
+    walk.end()?;
+    Ok(metadata)
+}
 
-    fn value<T: Place<'t> + Default>(&mut self) -> Result<T, Error> {
-        let (value, length) = json::first(self.rest)?;
-        self.advance(length);
-        Ok(value)
-    }
-
-    fn skip(&mut self) -> Result<(), Error> {
-        self.value().map(|Anything| ())
-    }
-
-    /// Goes into an object or array; false when it is empty.
-    fn open(&mut self, open: u8, close: u8) -> Result<bool, Error> {
-        self.expect(open)?;
-        if self.peek() == Some(close) {
-            self.advance(1);
-            return Ok(false);
+fn item(walk: &mut Walk<'_>, sink: &mut dyn Sink) -> Result<(), Error> {
+    match sink.listed(walk.rest()) {
+        Ok(length) => walk.advance(length),
+        Err(error) => {
+            // Broken JSON ends the list, a broken object only itself.
+            let object = walk.skip()?;
+            sink.broken(object, &error);
         }
-        Ok(true)
     }
-
-    /// Goes behind a comma or the end; false at the end.
-    fn next(&mut self, close: u8) -> Result<bool, Error> {
-        if self.peek() == Some(b',') {
-            self.advance(1);
-            return Ok(true);
-        }
-        self.expect(close).map(|()| false)
-    }
-
-    fn expect(&mut self, wanted: u8) -> Result<(), Error> {
-        if self.peek() != Some(wanted) {
-            let wanted = char::from(wanted);
-            let problem = format!("the list has no `{wanted}` where one should be");
-            return Err(json::error(&problem));
-        }
-        self.advance(1);
-        Ok(())
-    }
-
-    /// The next byte that is no space.
-    fn peek(&mut self) -> Option<u8> {
-        self.rest = self.rest.trim_ascii_start();
-        self.rest.first().copied()
-    }
-
-    fn advance(&mut self, length: usize) {
-        self.rest = self.rest.get(length..).unwrap_or_default();
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -116,6 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::json;
     use crate::k8s::watch::Health;
 
     /// Takes numbers as objects.

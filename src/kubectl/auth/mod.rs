@@ -2,6 +2,8 @@
 
 mod rules;
 
+pub(super) use rules::of_role;
+
 use serde_json::Value;
 
 use crate::k8s::JSON;

@@ -30,17 +30,28 @@ pub(super) fn show(session: &mut Session<'_>) -> Result<(), Failure> {
             "Warning: the list may be incomplete: {why}"
         )?;
     }
-    let mut rules = of_resources(&status);
-    rules.extend(of_urls(&status));
-    let rules = sort::by(rules, &|(place, verbs)| key(place, verbs));
+    let rows = lines(&status["resourceRules"], &status["nonResourceRules"]);
     let mut tabs = Tabs::table();
     if !session.flags.on("no-headers") {
         tabs.line(&["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]);
     }
-    for (place, verbs) in &rules {
-        tabs.line(&place.cells(verbs));
+    for row in &rows {
+        tabs.line(row);
     }
     Ok(tabs.flush(session.io.stdout)?)
+}
+
+/// What the rules of a role allow, as lines of cells: each thing once.
+pub(in crate::kubectl) fn of_role(rules: &Value) -> Vec<[String; 4]> {
+    lines(rules, rules)
+}
+
+fn lines(resources: &Value, urls: &Value) -> Vec<[String; 4]> {
+    let mut rules = of_resources(resources);
+    rules.extend(of_urls(urls));
+    let rules = sort::by(rules, &|(place, verbs)| key(place, verbs));
+    let cells = rules.iter().map(|(place, verbs)| place.cells(verbs));
+    cells.collect()
 }
 
 impl Place {
@@ -93,9 +104,9 @@ fn key(place: &Place, verbs: &[String]) -> String {
 }
 
 /// The verbs on each resource, of all rules together.
-fn of_resources(status: &Value) -> Vec<(Place, Vec<String>)> {
+fn of_resources(rules: &Value) -> Vec<(Place, Vec<String>)> {
     let mut places: Vec<(Place, Vec<String>)> = Vec::new();
-    for rule in each(&status["resourceRules"]) {
+    for rule in each(rules) {
         let mut names: Vec<_> = texts(&rule["resourceNames"]).map(Some).collect();
         if names.is_empty() {
             names.push(None);
@@ -131,9 +142,9 @@ fn add<'a>(verbs: &mut Vec<String>, more: impl Iterator<Item = &'a str>) {
 }
 
 /// One for each verb on each path.
-fn of_urls(status: &Value) -> Vec<(Place, Vec<String>)> {
+fn of_urls(rules: &Value) -> Vec<(Place, Vec<String>)> {
     let mut all = Vec::new();
-    for rule in each(&status["nonResourceRules"]) {
+    for rule in each(rules) {
         for url in texts(&rule["nonResourceURLs"]) {
             for verb in texts(&rule["verbs"]) {
                 let place = Place {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::json::{self, Raw, object as fields};
+use crate::json::{self, Walk, object as fields};
 use crate::kubectl::duration;
 use crate::kubectl::print::{escape_terminal, go, object};
 use crate::kubectl::resources::Ask;
@@ -17,25 +17,22 @@ pub(super) const ACCEPT: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,\
                                  application/json;as=Table;v=v1beta1;g=meta.k8s.io,\
                                  application/json";
 
-fields! {
-    #[derive(Debug)]
-    pub(super) struct Table<'a> {
-        kind: Cow<'a, str> = "kind",
-        pub(super) metadata: Value = "metadata",
-        /// As they come: name, type, format, priority.
-        column_definitions: Vec<Value> = "columnDefinitions",
-        pub(super) rows: Vec<Row<'a>> = "rows",
-        /// Of servers that make no tables.
-        items: Vec<Raw<'a>> = "items",
-    }
+#[derive(Debug, Default)]
+pub(super) struct Table<'a> {
+    kind: Cow<'a, str>,
+    pub(super) metadata: Value,
+    /// As they come: name, type, format, priority.
+    column_definitions: Vec<Value>,
+    pub(super) rows: Vec<Row<'a>>,
+    /// Of servers that make no tables.
+    items: Vec<&'a [u8]>,
 }
 
-fields! {
-    #[derive(Debug)]
-    pub(super) struct Row<'a> {
-        cells: Vec<Value> = "cells",
-        pub(super) object: Raw<'a> = "object",
-    }
+#[derive(Debug, Default)]
+pub(super) struct Row<'a> {
+    cells: Vec<Value>,
+    /// Not read yet; empty when there is none.
+    pub(super) object: &'a [u8],
 }
 
 fields! {
@@ -91,7 +88,10 @@ impl Options {
 impl<'a> Table<'a> {
     /// Of a server that makes tables, or of one that answers with objects all the same.
     pub(super) fn read(text: &'a [u8]) -> serde_json::Result<Self> {
-        let mut table: Self = json::read(text)?;
+        let mut table = Self::default();
+        let mut walk = Walk::new(text);
+        walk.fields(&mut |name, walk| table.field(name, walk))?;
+        walk.end()?;
         if table.kind == "Table" {
             return Ok(table);
         }
@@ -100,12 +100,30 @@ impl<'a> Table<'a> {
         let items = if table.kind.ends_with("List") {
             items
         } else {
-            vec![json::read(text)?]
+            vec![text]
         };
         for item in items {
             table.rows.push(Row::of_any(item)?);
         }
         Ok(table)
+    }
+
+    fn field(&mut self, name: &str, walk: &mut Walk<'a>) -> serde_json::Result<()> {
+        match name {
+            "kind" => self.kind = walk.value()?,
+            "metadata" => self.metadata = walk.value()?,
+            "columnDefinitions" => self.column_definitions = walk.value()?,
+            "rows" => walk.items(&mut |walk| {
+                self.rows.push(Row::read(walk)?);
+                Ok(())
+            })?,
+            "items" => walk.items(&mut |walk| {
+                self.items.push(walk.skip()?);
+                Ok(())
+            })?,
+            _ => drop(walk.skip()?),
+        }
+        Ok(())
     }
 }
 
@@ -199,7 +217,7 @@ impl Printer {
         if !options.namespace && !options.show_labels && options.labels.is_empty() {
             return Metadata::default();
         }
-        let object = json::read(row.object.0.as_bytes());
+        let object = json::read(row.object);
         let object: Object = object.unwrap_or_default();
         object.metadata
     }
@@ -218,9 +236,22 @@ fn column(name: &str, format: &str) -> Value {
 }
 
 impl<'a> Row<'a> {
+    fn read(walk: &mut Walk<'a>) -> serde_json::Result<Self> {
+        let mut row = Self::default();
+        walk.fields(&mut |name, walk| {
+            match name {
+                "cells" => row.cells = walk.value()?,
+                "object" => row.object = walk.skip()?,
+                _ => drop(walk.skip()?),
+            }
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
     /// Name and age, which every object has.
-    fn of_any(object: Raw<'a>) -> serde_json::Result<Self> {
-        let read: Value = json::read(object.0.as_bytes())?;
+    fn of_any(object: &'a [u8]) -> serde_json::Result<Self> {
+        let read: Value = json::read(object)?;
         let metadata = &read["metadata"];
         let age = duration::since(metadata["creationTimestamp"].as_str().unwrap_or_default());
         let cells = vec![metadata["name"].clone(), age.into()];

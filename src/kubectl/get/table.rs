@@ -159,7 +159,7 @@ impl Section {
         let field = field.as_ref().ok()?;
         let mut keyed = Vec::new();
         for row in &table.rows {
-            let object: Value = json::read(row.object.0.as_bytes()).unwrap_or_default();
+            let object: Value = json::read(row.object).unwrap_or_default();
             keyed.push((field.of(&object).ok()?, self.printer.row(row, "")));
         }
         field.sort(keyed).ok()

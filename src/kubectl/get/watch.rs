@@ -1,14 +1,13 @@
 //! `get --watch`: what is there, and then what changes, until the server or the caller
 //! ends it.
 
-use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
 use serde_json::Value;
 
 use super::printer::{ACCEPT, KIND, Options, Printer, Table};
-use crate::json::{self, Raw, object};
-use crate::k8s::{Call, JSON};
+use crate::json;
+use crate::k8s::{Call, JSON, watch};
 use crate::kubectl::api::{Api, query};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::print;
@@ -20,13 +19,6 @@ use crate::kubectl::session::Session;
 
 /// Longest event; the store behind the API takes in 1.5 MiB.
 const MOST_BYTES: u64 = 8 << 20;
-
-object! {
-    struct Event<'a> {
-        event_type: Cow<'a, str> = "type",
-        object: Raw<'a> = "object",
-    }
-}
 
 pub(super) fn follow(
     session: &mut Session<'_>,
@@ -222,9 +214,8 @@ impl Shown {
             if read.is_err() || !line.ends_with(b"\n") || session.context.stop.is_stopped() {
                 return Ok(());
             }
-            let event: Event = json::read(&line).map_err(|error| unreadable(&error))?;
-            let kind = if self.events { &*event.event_type } else { "" };
-            let text = event.object.0.as_bytes();
+            let (kind, text) = watch::event(&line).map_err(|error| unreadable(&error))?;
+            let kind = if self.events { &*kind } else { "" };
             if self.writer.is_none() {
                 let table = Table::read(text).map_err(|error| unreadable(&error))?;
                 self.table(table, kind);

@@ -70,48 +70,40 @@ impl Tabs {
     pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let text = std::mem::take(&mut self.text);
         let lines: Vec<&str> = text.lines().collect();
-        self.format(&lines, &mut Vec::new(), out)
-    }
-
-    fn format(
-        &mut self,
-        lines: &[&str],
-        widths: &mut Vec<usize>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        let column = widths.len();
-        let mut rest = lines;
-        while !rest.is_empty() {
-            let has = |line: &&str| cells(line).nth(column + 1).is_some();
-            let plain = rest.iter().position(has).unwrap_or(rest.len());
-            let (without, with) = rest.split_at(plain);
-            for line in without {
-                write_line(line, widths, out)?;
+        let mut widths = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            let columns = cells(line).count() - 1;
+            widths.truncate(columns);
+            if columns > widths.len() {
+                self.open(&lines[index..], columns, &mut widths);
             }
-            let run = with
-                .iter()
-                .position(|line| !has(line))
-                .unwrap_or(with.len());
-            let (block, after) = with.split_at(run);
-            rest = after;
-            if block.is_empty() {
-                continue;
-            }
-            let width = self.width(block, column);
-            widths.push(width);
-            self.format(block, widths, out)?;
-            widths.pop();
+            write_line(line, &widths, out)?;
         }
         Ok(())
     }
 
-    fn width(&mut self, block: &[&str], column: usize) -> usize {
-        let cell = |line: &&str| {
-            cells(line)
-                .nth(column)
-                .map_or(0, |cell| cell.chars().count())
-        };
-        let longest = block.iter().map(cell).max().unwrap_or_default();
+    /// Measures the columns that begin with the first of these lines. Line by line, as
+    /// text from anywhere may have very many columns.
+    fn open(&mut self, lines: &[&str], columns: usize, widths: &mut Vec<usize>) {
+        let first = widths.len();
+        widths.resize(columns, 0);
+        let mut open = columns;
+        for line in lines {
+            open = open.min(cells(line).count() - 1);
+            if open <= first {
+                break;
+            }
+            let cells = cells(line).take(open);
+            for (width, cell) in widths.iter_mut().zip(cells).skip(first) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for (column, width) in widths.iter_mut().enumerate().skip(first) {
+            *width = self.width(*width, column);
+        }
+    }
+
+    fn width(&mut self, longest: usize, column: usize) -> usize {
         let width = self.narrowest.max(longest + self.padding);
         let Some(widest) = &mut self.widest else {
             return width;
@@ -184,5 +176,16 @@ mod tests {
         tabs.push("Name:\tweb\nLabels:\ta\n\nX:\ty\tz\nXX:\ty\n");
         let expected = "Name:    web\nLabels:  a\n\nX:   y  z\nXX:  y\n";
         assert_eq!(written(&mut tabs), expected);
+    }
+
+    #[test]
+    fn columns_inside_of_columns_begin_and_end_by_themselves() {
+        let mut tabs = Tabs::of(0, 2);
+        tabs.push("a\tb\n\tlong\tx\n\ty\tz\nwider\tb\nc\n");
+        let expected = "a      b\n       long  x\n       y     z\nwider  b\nc\n";
+        assert_eq!(written(&mut tabs), expected);
+        tabs.push(&"\t".repeat(100_000));
+        tabs.push("\n");
+        assert_eq!(written(&mut tabs).len(), 200_001);
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeops_agent::health::Beats;
-use pipeops_agent::json::{self, Raw};
+use pipeops_agent::json::Walk;
 use pipeops_agent::k8s::watch::{Health, Limits, Resource, Sink, Stats, Watcher};
 use pipeops_agent::k8s::{self, Client};
 use pipeops_agent::stop;
@@ -46,9 +46,9 @@ impl Sink for Seen {
         self.note("list", b"");
     }
     fn listed(&mut self, text: &[u8]) -> Result<usize, serde_json::Error> {
-        let (object, length) = json::first::<Raw<'_>>(text)?;
-        self.note("listed", object.0.as_bytes());
-        Ok(length)
+        let mut walk = Walk::new(text);
+        self.note("listed", walk.skip()?);
+        Ok(text.len() - walk.rest().len())
     }
     fn broken(&mut self, _text: &[u8], error: &serde_json::Error) {
         self.note("broken", error.to_string().as_bytes());

@@ -29,7 +29,11 @@ const ONE: &str =
 const MISSING: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: missing}\n";
 
 /// The command lines, by subject.
-const LINES: [&str; 2] = [include_str!("get.lines"), include_str!("server.lines")];
+const LINES: [&str; 3] = [
+    include_str!("get.lines"),
+    include_str!("server.lines"),
+    include_str!("describe.lines"),
+];
 
 #[test]
 fn every_line_prints_what_kubectl_prints() {
@@ -77,6 +81,7 @@ impl<'c> Stage<'c> {
             space.kubectl(&["wait", "--for=condition=Established", &crd]);
         }
         space.apply(include_str!("../zoo.yaml"));
+        space.apply(include_str!("described.yaml"));
         space.apply(include_str!("objects.yaml"));
         eventually("objects of our own kinds", || {
             let manifest = include_str!("customs.yaml").replace("@NAME@", &space.name);
@@ -193,7 +198,7 @@ impl<'c> Stage<'c> {
     }
 }
 
-/// The kinds go with the namespace.
+/// What is outside of the namespace goes with it.
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
         for kind in ["gadgets", "regions"] {
@@ -202,6 +207,8 @@ impl Drop for Stage<'_> {
                 .namespace
                 .try_kubectl(&["delete", "crd", &name, "--wait=false"]);
         }
+        let volume = ["delete", "pv", &self.namespace.name, "--wait=false"];
+        let _ = self.namespace.try_kubectl(&volume);
     }
 }
 
