@@ -6,7 +6,7 @@
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	case ${1-logs} in logs) node_up ;; esac
+	case ${1-logs} in apply | logs) node_up ;; esac
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
@@ -16,7 +16,8 @@ main() {
 	done
 }
 
-# Logs are read on a real node, where this machine can have one; else that benchmark says so.
+# Logs are read and objects applied on a real node, where this machine can have one; else those
+# benchmarks say so.
 node_up() {
 	export CLUSTER_NAME="bench-$$"
 	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"

@@ -32,6 +32,7 @@ WRONG = [
     {"image": {"digest": "latest"}},
     {"port": 0},
     {"replicas": 2},
+    {"monitoring": {"namespace": "Not A Name"}},
 ]
 # Values, and the plain files that say the same.
 EQUAL = [
@@ -39,6 +40,15 @@ EQUAL = [
     ({"rbac": {"level": "read-only"}, "networkPolicies": False}, []),
     ({"rbac": {"level": "minimal"}, "networkPolicies": False}, ["rbac-minimal.yaml"]),
     ({"rbac": {"level": "full"}, "networkPolicies": False}, ["rbac-full.yaml"]),
+    (
+        {"monitoring": {"operator": True}},
+        [
+            "rbac-standard.yaml",
+            "network-policies.yaml",
+            "monitoring/network-policy.yaml",
+            "monitoring/operator.yaml",
+        ],
+    ),
 ]
 
 
@@ -62,6 +72,8 @@ def problems():
         if chart.version != chart.metadata["appVersion"]:
             yield "version and appVersion differ"
         yield from k3s(chart)
+        yield from monitoring(chart)
+        yield from policy(chart)
         for values in WRONG:
             try:
                 chart.validate_schema(values)
@@ -108,6 +120,41 @@ def k3s(chart):
     added = [operation["value"] for operation in patch]
     if made["spec"]["template"]["spec"]["tolerations"][-len(added) :] != added:
         yield "k3s/helmchart.yaml tolerates other things than components/k3s"
+
+
+# What the component does, beside its network policy.
+def monitoring(chart):
+    component = yaml.safe_load((PLAIN / "monitoring/kustomization.yaml").read_text())
+    made = objects(render(chart, {"monitoring": {"annotations": True, "dashboard": True}}))
+    pod = made[("Deployment", NAMESPACE, NAME)]["spec"]["template"]
+    annotations, variable = yaml.safe_load(component["patches"][0]["patch"])
+    if pod["metadata"]["annotations"] != annotations["value"]:
+        yield "monitoring.annotations makes other annotations than monitoring/kustomization.yaml"
+    if pod["spec"]["containers"][0]["env"][-1] != variable["value"]:
+        yield "monitoring.annotations sets another variable than monitoring/kustomization.yaml"
+    if ("NetworkPolicy", NAMESPACE, "pipeops-agent-monitoring") not in made:
+        yield "monitoring.annotations lets nobody in"
+    generated = component["configMapGenerator"][0]
+    dashboard = made[("ConfigMap", NAMESPACE, generated["name"])]
+    if dashboard["data"] != {"dashboard.json": (PLAIN / "monitoring/dashboard.json").read_text()}:
+        yield "monitoring.dashboard has another dashboard than monitoring/"
+    labels = generated["options"]["labels"] | {"app.kubernetes.io/managed-by": "Helm"}
+    if dashboard["metadata"]["labels"] != labels:
+        yield "monitoring.dashboard has other labels than monitoring/kustomization.yaml"
+
+
+# The agent reads the policy when it starts: another one makes another pod.
+def policy(chart):
+    made = [objects(render(chart, {"policy": {"read_only": only}})) for only in (True, False)]
+    said = made[0][("ConfigMap", NAMESPACE, "pipeops-agent-policy")]["data"]
+    if yaml.safe_load(said["policy.yaml"]) != {"read_only": True}:
+        yield f"policy: {said}"
+    file = made[0][("ConfigMap", NAMESPACE, "pipeops-agent-config")]["data"]["policy_file"]
+    if file != "/etc/pipeops-agent/policy.yaml":
+        yield f"policy: the agent looks for {file}"
+    pods = [objects[("Deployment", NAMESPACE, NAME)]["spec"]["template"] for objects in made]
+    if pods[0] == pods[1]:
+        yield "policy: a change makes no new pod"
 
 
 # As it is carried: in one file, without links.

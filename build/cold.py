@@ -23,10 +23,11 @@ KEPT = re.compile(r"x25519|6config|3str7pattern|7backoff|aes_gcm|constant_time|^
 """Run on other processors than that of callgrind, or now and then."""
 
 ALWAYS = """\
-    /* Run by commands and on the command line only. */
+    /* Run by commands, on the command line and by scrapes only. */
     *(.text*.*13pipeops_agent7kubectl*)
     *(.text*.*13pipeops_agent8commands*)
     *(.text*.*13pipeops_agent5check*)
+    *(.text*.*13pipeops_agent3api7metrics*)
     *(.text*.*13pipeops_agent3k8s6socket*)
     *(.text*.*13pipeops_agent3k8s4logs*)
     /* Objects of ring in assembler, which are one section each: for processors without AES, and Ed25519. */

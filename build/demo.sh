@@ -10,12 +10,15 @@
 . "$root/build/demo/parts.sh"
 # shellcheck source=build/demo/records.sh
 . "$root/build/demo/records.sh"
+# shellcheck source=build/demo/commands.sh
+. "$root/build/demo/commands.sh"
 # shellcheck source=build/demo/story.sh
 . "$root/build/demo/story.sh"
 
 # What is known so far; empty is not yet.
 once='' mine='' work='' running='' cluster='' control_plane_pid='' agent_pid=''
 agent_id='' beats=0 statuses=0 usage='' pods_before='' replicas='' pod='' pod_reported='' since='' ready=''
+commands='' given='' follower='' read_log='' answered='' streamed=''
 
 main() {
 	check_options

@@ -47,7 +47,7 @@ files() {
 		head -n 1 "$file" | grep -Eq '^#(!.*[ /]b?a?sh$| shellcheck shell=)' && echo "$file" || :
 	done ;;
 	yaml) tracked | grep -E '\.ya?ml$|^\.yamllint$' || : ;;
-	manifests) tracked | grep -E '^(deployments|tests/chart)/.*\.yaml$' | grep -Ev '/(helm|k3s)/|/(kustomization|values)\.yaml$' || : ;;
+	manifests) tracked | grep -E '^(deployments|tests/chart)/.*\.yaml$' | grep -Ev '/(helm|k3s)/|/(kustomization|values|alerts|operator)\.yaml$' || : ;;
 	markdown) tracked | grep '\.md$' || : ;;
 	openapi) tracked | grep '^docs/.*\.yaml$' | xargs -r grep -l '^openapi:' || : ;;
 	docker) tracked | grep '^build/Dockerfile' || : ;;

@@ -21,6 +21,7 @@ main() {
 	step shfmt each shell shfmt -i 0 -d
 	step "embed (copies inside scripts and manifests)" build/embed.sh --check
 	manifests
+	step "promtool (alerts, and what they come of)" alerts
 	step hadolint each docker hadolint
 	step yamllint each yaml yamllint --strict
 	step "zizmor (workflows)" zizmor --offline --quiet --no-progress --persona pedantic .github
@@ -70,6 +71,15 @@ manifests() {
 }
 
 scan() { files manifests | grep '^deployments/' | PATH=$(venv build/checkov.txt)/bin:$PATH xargs python3 build/checkov.py; }
+
+alerts() {
+	promtool=$PIPEOPS_CACHE/prometheus/promtool
+	if [ ! -x "$promtool" ]; then
+		say "skipped promtool: there is none for this machine"
+		return
+	fi
+	"$promtool" check rules deployments/monitoring/alerts.yaml && "$promtool" test rules tests/monitoring/alerts.yaml
+}
 
 bill_of_materials() {
 	file=$(mktemp)

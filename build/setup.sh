@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|python|lint-python|registry|lint|diagrams|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|registry|helm|prometheus|lint|diagrams|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -19,10 +19,15 @@ main() {
 		registry) command_or_package skopeo skopeo ;;
 		lint-python) python build/lint.txt ;;
 		helm) python build/helm.txt ;;
+		prometheus)
+			python build/prometheus.txt
+			prometheus
+			;;
 		lint)
 			python build/lint.txt
 			python build/helm.txt
 			python build/checkov.txt
+			prometheus
 			cargo_tool cargo-machete $machete_version
 			cargo_tool cargo-deny $deny_version
 			;;
@@ -98,6 +103,33 @@ npm_modules() { # FOLDER
 	mkdir -p "$home"
 	cp "$1/package.json" "$1/package-lock.json" "$home"
 	PATH=$(venv build/diagrams/node.txt)/bin:$PATH npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --silent
+	touch "$home/complete"
+}
+
+# Prometheus and promtool as Debian has them. Installed they would be a service; this way they
+# are two programs. Where there is no Debian, those that are there are taken, or none.
+prometheus() {
+	home=$PIPEOPS_CACHE/prometheus
+	[ ! -e "$home/complete" ] || return 0
+	rm -rf "$home"
+	mkdir -p "$home"
+	if command -v apt-get >/dev/null; then
+		say "taking Prometheus out of its Debian package into $home"
+		(
+			cd "$home"
+			apt-get download -qq prometheus 2>/dev/null || {
+				[ "$(id -u)" -ne 0 ] || apt-get update -qq
+				apt-get download -qq prometheus
+			}
+			dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - --strip-components=3 ./usr/bin
+			rm prometheus_*.deb
+		)
+	elif command -v promtool >/dev/null && command -v prometheus >/dev/null; then
+		ln -s "$(command -v promtool)" "$(command -v prometheus)" "$home"
+	else
+		say "going on without Prometheus: no apt-get, and no promtool on the PATH"
+		return 0
+	fi
 	touch "$home/complete"
 }
 

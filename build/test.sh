@@ -9,9 +9,11 @@ main() {
 	[ $# -gt 0 ] || build/test-scripts.sh dash "busybox ash"
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	build/setup.sh helm
+	build/setup.sh helm prometheus
 	PIPEOPS_TEST_HELM="$(venv build/helm.txt)/bin/python"
-	export PIPEOPS_TEST_HELM
+	PIPEOPS_TEST_PROMETHEUS_CLIENT="$(venv build/prometheus.txt)/bin/python"
+	export PIPEOPS_TEST_HELM PIPEOPS_TEST_PROMETHEUS_CLIENT
+	[ ! -e "$PIPEOPS_CACHE/prometheus/complete" ] || export PIPEOPS_TEST_PROMETHEUS="$PIPEOPS_CACHE/prometheus"
 	cluster_up
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
 		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"

@@ -15,6 +15,8 @@ usage: generate-config.sh [OPTION]...      on a terminal it asks for what is not
                                         PIPEOPS_TOKEN[_FILE]    required, or --standalone
   --standalone           no token       PIPEOPS_STANDALONE=1
   --api-token-file FILE  opens /api     PIPEOPS_API_TOKEN[_FILE]
+  --policy-file FILE     what the control plane may do here
+                                        PIPEOPS_POLICY_FILE
   --cluster-name NAME                   CLUSTER_NAME            default-cluster
   --api-url URL                         PIPEOPS_API_URL         https://api.pipeops.io
   --agent-id NAME                       PIPEOPS_AGENT_ID        assigned
@@ -203,6 +205,7 @@ log_level() { # LEVEL
 environment() {
 	token=${PIPEOPS_TOKEN:-} TOKEN_FILE=${PIPEOPS_TOKEN_FILE:-} STANDALONE=${PIPEOPS_STANDALONE:-}
 	api_token=${PIPEOPS_API_TOKEN:-} API_TOKEN_FILE=${PIPEOPS_API_TOKEN_FILE:-}
+	POLICY_FILE=${PIPEOPS_POLICY_FILE:-}
 	CLUSTER_NAME=${CLUSTER_NAME:-${PIPEOPS_CLUSTER_NAME:-}} API_URL=${PIPEOPS_API_URL:-} AGENT_ID=${PIPEOPS_AGENT_ID:-}
 	PORT=${PIPEOPS_PORT:-} LOG_LEVEL=${LOG_LEVEL:-${PIPEOPS_LOG_LEVEL:-}} LOG_FORMAT=${PIPEOPS_LOG_FORMAT:-}
 	CONFIG_DIR=${CONFIG_DIR:-.} FORCE=${FORCE:-} NO_INPUT=${NO_INPUT:-}
@@ -227,13 +230,14 @@ arguments() {
 		--no-input) NO_INPUT=1 && shift && continue ;;
 		--token) no_secret_arguments --token PIPEOPS_TOKEN ;;
 		--api-token) no_secret_arguments --api-token PIPEOPS_API_TOKEN ;;
-		--token-file | --api-token-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --log-format | \
+		--token-file | --api-token-file | --policy-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --log-format | \
 			--output) value_of "$1" $# ;;
 		*) unknown "$1" ;;
 		esac
 		case $1 in
 		--token-file) token='' TOKEN_FILE=$2 ;;
 		--api-token-file) api_token='' API_TOKEN_FILE=$2 ;;
+		--policy-file) POLICY_FILE=$2 ;;
 		--cluster-name) CLUSTER_NAME=$2 ;;
 		--api-url) API_URL=$2 ;;
 		--agent-id) AGENT_ID=$2 ;;
@@ -322,7 +326,7 @@ hidden() { # TEXT
 
 # Where the agent looks for it later, whatever the folder it is started in.
 absolute() { # FILE
-	[ -r "$1" ] || die 1 "cannot read the token from $1" "check that the file exists and is yours"
+	[ -r "$1" ] || die 1 "cannot read $1" "check that the file exists and is yours"
 	case $1 in
 	/*) printf '%s' "$1" ;;
 	*) printf '%s/%s' "$(pwd)" "$1" ;;
@@ -340,7 +344,8 @@ tokens() {
 	done
 	[ -z "$TOKEN_FILE" ] || TOKEN_FILE=$(absolute "$TOKEN_FILE")
 	[ -z "$API_TOKEN_FILE" ] || API_TOKEN_FILE=$(absolute "$API_TOKEN_FILE")
-	bare "path of the token" "choose a plainer one" "$TOKEN_FILE$API_TOKEN_FILE"
+	[ -z "$POLICY_FILE" ] || POLICY_FILE=$(absolute "$POLICY_FILE")
+	bare "path of a file" "choose a plainer one" "$TOKEN_FILE$API_TOKEN_FILE$POLICY_FILE"
 	[ -n "$token$TOKEN_FILE$STANDALONE" ] ||
 		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
 }
@@ -353,6 +358,7 @@ chosen() {
 		token $token
 		token_file $TOKEN_FILE
 		api_url $API_URL
+		policy_file $POLICY_FILE
 		cluster_name $CLUSTER_NAME
 		agent_id $AGENT_ID
 		port $PORT

@@ -1032,6 +1032,9 @@ data:
   log_level: info
   # The probes, the Service and the network policy have this number too.
   port: "8080"
+  # What commands may do here (docs/commands.md): the ConfigMap pipeops-agent-policy has it as
+  # policy.yaml, and this line has the agent look there; without the file it does not start.
+  # policy_file: /etc/pipeops-agent/policy.yaml
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -1089,6 +1092,8 @@ spec:
               valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: log_level}}
             - name: PIPEOPS_PORT
               valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: port}}
+            - name: PIPEOPS_POLICY_FILE
+              valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: policy_file, optional: true}}
             - name: PIPEOPS_TOKEN
               valueFrom: {secretKeyRef: {name: pipeops-agent-secret, key: token, optional: true}}
             - name: PIPEOPS_API_URL
@@ -1113,12 +1118,15 @@ spec:
             capabilities: {drop: [ALL]}
           volumeMounts:
             - {name: state, mountPath: /var/lib/pipeops-agent}
+            - {name: policy, mountPath: /etc/pipeops-agent, readOnly: true}
             - {name: service-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
       volumes:
         # The agent id, the journal of commands and the audit file, 12 MiB at most together;
         # components/pvc keeps them when the pod is replaced.
         - name: state
           emptyDir: {sizeLimit: 32Mi}
+        - name: policy
+          configMap: {name: pipeops-agent-policy, optional: true}
         - name: service-account
           projected:
             sources:

@@ -17,7 +17,8 @@ usage: release.sh [OPTION]...
 The same commit gives the same bytes:
   pipeops-agent-VERSION-linux-amd64.tar.gz   binary, LICENSE, README.md; likewise -linux-arm64
   pipeops-agent-VERSION-image.tar            image for both, an OCI archive
-  pipeops-agent-VERSION-install.tar.gz       to carry: scripts, deployments, image
+  pipeops-agent-VERSION.tgz                  the Helm chart
+  pipeops-agent-VERSION-install.tar.gz       to carry: scripts, deployments, image, chart
   pipeops-agent-VERSION.cdx.json             bill of materials, CycloneDX
   agent.yaml, rbac-*.yaml, install.sh and the other scripts, SHA256SUMS of all
 
@@ -134,6 +135,7 @@ make_files() {
 		pack "$folder"
 	done
 	build/image.sh "$new/$name-image.tar" "amd64=$binaries/pipeops-agent-amd64" "arm64=$binaries/pipeops-agent-arm64"
+	build/chart.sh "$new/$name.tgz"
 	build/sbom.sh "$new/$name.cdx.json"
 	cp deployments/agent.yaml deployments/rbac-*.yaml "$new"
 	for script in scripts/*.sh; do
@@ -145,7 +147,8 @@ make_files() {
 # The folder to carry to where there is no internet.
 bundle() {
 	folder=$name-install
-	mkdir -p "$work/$folder/airgap" "$work/$folder/scripts"
+	mkdir -p "$work/$folder/airgap" "$work/$folder/scripts" "$work/$folder/chart"
+	cp "$new/$name.tgz" "$work/$folder/chart"
 	cp "$new"/*.sh "$work/$folder/scripts"
 	git ls-files deployments | tar -cf - -T - | tar -xf - -C "$work/$folder"
 	cp "$new"/*.yaml "$new/$name-image.tar" "$work/$folder/airgap"

@@ -243,13 +243,23 @@ remove_everywhere() { # KIND
 # Of this cluster, once there is nothing left to go back to.
 remove_backups() {
 	cluster=$(kube get namespace kube-system -o 'jsonpath={.metadata.uid}' 2>/dev/null || :)
-	backups=$(backup_dir)/$cluster
-	[ -n "$cluster" ] && [ -d "$backups" ] || return 0
+	[ -n "$cluster" ] || return 0
+	# Those of upgrade.sh --backup-dir first: where they are is told by a file in the usual place.
+	cat "$(backup_dir)/$cluster/elsewhere" >"$work/elsewhere" 2>/dev/null || :
+	while IFS= read -r folder; do
+		remove_backups_in "$folder/$cluster"
+	done <"$work/elsewhere"
+	remove_backups_in "$(backup_dir)/$cluster"
+	[ -d "$(backup_dir)/$cluster" ] || run rmdir "$(backup_dir)" "$record" 2>/dev/null || :
+}
+
+remove_backups_in() { # FOLDER
+	backups=$1
+	[ -d "$backups" ] || return 0
 	if [ "$code" -ne 0 ]; then
 		note kept "backups in $backups: something of the agent is still there"
 	elif run rm -rf "$backups"; then
 		[ -n "$DRY_RUN" ] || note removed "backups in $backups"
-		run rmdir "$(backup_dir)" "$record" 2>/dev/null || :
 	else
 		broken "backups in $backups"
 	fi

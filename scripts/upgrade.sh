@@ -505,7 +505,7 @@ check_values() {
 	[ "$targets" -le 1 ] || die 1 "more than one target" "give one of --to, --manifest, --airgap and --rollback"
 	[ -z "$ROLLBACK" ] || [ -z "$IMAGE" ] || die 1 "a backup has its own image" "leave --image out"
 	[ -z "$AIRGAP" ] || [ -d "$AIRGAP" ] || die 1 "no such folder: $AIRGAP" "give the folder that was carried to --airgap"
-	[ -n "$BACKUP_DIR" ] || BACKUP_DIR=$(backup_dir)
+	case $BACKUP_DIR in '' | /*) ;; *) BACKUP_DIR=$(pwd)/$BACKUP_DIR ;; esac
 }
 
 # What is installed, and whether it is ours to upgrade.
@@ -522,6 +522,12 @@ detect() {
 		die 1 "install.sh did not install this agent" "apply the new manifest as the old one was, for instance with kubectl apply -k; or run install.sh --existing-cluster once"
 	# A backup is of one cluster.
 	cluster=$(kube get namespace kube-system -o 'jsonpath={.metadata.uid}') || die 3 "the cluster has no identity" "try: $kubectl get namespace kube-system"
+	elsewhere=$(backup_dir)/$cluster/elsewhere
+	if [ -z "$BACKUP_DIR" ] && [ -s "$elsewhere" ]; then
+		BACKUP_DIR=$(tail -n 1 "$elsewhere")
+		say "kept: --backup-dir $BACKUP_DIR"
+	fi
+	[ -n "$BACKUP_DIR" ] || BACKUP_DIR=$(backup_dir)
 	backups=$BACKUP_DIR/$cluster
 	for setting in PORT RBAC RBAC_NAMESPACES; do
 		eval "$setting=\$(sed -n 's/^$setting=//p' '$work/last')"
@@ -692,7 +698,17 @@ back_up() {
 	documents <"$work/applied" | put 600 "$backup/objects.yaml" || no_backup
 	put 600 "$backup/added" <"$work/added" || no_backup
 	printf 'from=%s\nto=%s\nready=%s\nstate=upgrading\n' "$was" "${wanted:-$IMAGE}" "$ready" | put 600 "$backup/info" || no_backup
+	remember || no_backup
 	[ -n "$DRY_RUN" ] || say "backup: $backup"
+}
+
+# Where to look for backups that are not in the usual place: the last line is the latest.
+remember() {
+	[ "$BACKUP_DIR" != "$(backup_dir)" ] && [ "$BACKUP_DIR" != "$(tail -n 1 "$elsewhere" 2>/dev/null)" ] || return 0
+	run mkdir -p "${elsewhere%/*}" &&
+		{ grep -vxF "$BACKUP_DIR" "$elsewhere" 2>/dev/null || :; } >"$work/elsewhere" &&
+		say "$BACKUP_DIR" >>"$work/elsewhere" &&
+		put 600 "$elsewhere" <"$work/elsewhere"
 }
 
 no_backup() { die 1 "cannot write the backup $backup" "nothing of the agent was changed; make room, or give --backup-dir"; }

@@ -20,10 +20,11 @@ use crate::group::{Group, Outcome};
 use crate::health::{Beat, Beats, TURN};
 use crate::http::Front;
 use crate::k8s;
+use crate::metrics::Gauge;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
 use crate::work::commands::{Commands, Tools};
-use crate::work::{Feed, Heartbeat, Identity, Keeper, Session, Status, Survey, resource};
+use crate::work::{Feed, Heartbeat, Identity, Keeper, Limits, Session, Status, Survey, resource};
 use crate::{process, version};
 
 /// Virtual; a thread costs the pages it touches.
@@ -31,10 +32,6 @@ const STACK: usize = 512 * 1024;
 /// From the first interrupt to the end of the process.
 const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Largest journal of commands, in bytes.
-const JOURNAL: u64 = 4 * 1024 * 1024;
-/// Largest audit, in bytes.
-const AUDIT: u64 = 4 * 1024 * 1024;
 /// Updates on their way to the state; full means that watches wait.
 const UPDATES: usize = 256;
 /// A loop that blocks in the network is bounded by its own time limits; three
@@ -113,6 +110,7 @@ struct Agent {
     watches: Vec<(Kind, Arc<k8s::watch::Stats>)>,
     identity: Identity,
     control: Option<api::ControlPlane>,
+    commands: Arc<commands::Stats>,
     state_kept: Option<bool>,
     policy: Arc<PolicyFile>,
 }
@@ -144,6 +142,7 @@ impl Agent {
                 started,
             },
             control: None,
+            commands: Arc::default(),
             state_kept: None,
             policy,
         })
@@ -218,23 +217,30 @@ impl Agent {
         self.state_kept = Some(kept.0.is_some());
         let farewell = Arc::new(farewell);
         // Before those whose interrupt cuts the calls that all of them share.
-        self.take_commands(&session, settings, Arc::clone(&farewell))?;
-        self.speak(session, kept, farewell);
+        let journal = self.take_commands(&session, settings, Arc::clone(&farewell))?;
+        let limits = Limits {
+            folder: settings.state_dir.clone(),
+            kept: settings.state_size / 4,
+            bytes_per_day: settings.bytes_per_day,
+        };
+        self.speak(session, kept, farewell, limits);
         self.control = Some(api::ControlPlane {
             link,
             client,
             options,
+            commands: Arc::clone(&self.commands),
+            journal,
         });
         Ok(())
     }
 
-    /// The loop that does what the control plane asks for.
+    /// The loop that does what the control plane asks for; the size of its journal.
     fn take_commands(
         &mut self,
         session: &Arc<Session>,
         settings: &Settings,
         farewell: Arc<control::Client>,
-    ) -> Result<(), Error> {
+    ) -> Result<Arc<Gauge>, Error> {
         let keys = settings.command_keys_file.clone().map(Keys::open);
         let keys = keys.transpose().map_err(wrong)?;
         let folder = settings.state_dir.clone();
@@ -245,24 +251,33 @@ impl Agent {
             namespace: self.target.namespace().to_owned(),
             policy: Arc::clone(&self.policy),
             keys,
-            audit: Audit::new(folder.clone(), AUDIT),
+            audit: Audit::new(folder.clone(), settings.state_size / 4),
+            stats: Arc::clone(&self.commands),
             is_fleeting: folder
                 .as_ref()
                 .is_some_and(|folder| commands::is_fleeting(folder)),
         };
-        let journal = Journal::new(folder, JOURNAL);
+        // While it is compacted there are two, and a damaged one may lie beside it.
+        let journal = Journal::new(folder, settings.state_size / 8);
+        let size = journal.size();
         let commands = Commands::new(tools, journal, farewell);
         let body = move |stop: &Stop, beat: &Beat| commands.run(stop, beat);
         self.add("commands", SILENCE, body, || {});
-        Ok(())
+        Ok(size)
     }
 
     /// The two loops that share a session.
-    fn speak(&mut self, session: Arc<Session>, kept: Kept, farewell: Arc<control::Client>) {
+    fn speak(
+        &mut self,
+        session: Arc<Session>,
+        kept: Kept,
+        farewell: Arc<control::Client>,
+        limits: Limits,
+    ) {
         // Full means that the status loop already knows.
         let (due, asked) = bounded(1);
         let calls = Arc::clone(&session.client);
-        let status = Status::new(Arc::clone(&session), self.published.clone(), asked);
+        let status = Status::new(Arc::clone(&session), self.published.clone(), asked, limits);
         let published = self.published.clone();
         let heartbeat = Heartbeat::new(session, published, kept, due, farewell);
         // In this order: status must know that the end has come before its call is cut.
@@ -275,6 +290,7 @@ impl Agent {
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
         let sources = api::Sources {
             published: self.published.clone(),
+            updates: self.updates.clone(),
             beats: self.beats.clone(),
             http: front.stats(),
             kubernetes: api::Kubernetes {
@@ -286,7 +302,8 @@ impl Agent {
             started: self.identity.started,
             state_kept: self.state_kept,
         };
-        let api = Arc::new(Api::new(sources, settings.api_token.clone()));
+        let api = Api::new(sources, settings.api_token.clone(), settings.metrics_open);
+        let api = Arc::new(api);
         front
             .add_to(&mut self.group, api, &self.beats)
             .map_err(failed)

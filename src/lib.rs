@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod chain;
 pub mod ciphers;
+pub mod frames;
 pub mod group;
 pub mod health;
 pub mod json;

@@ -8,7 +8,8 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
+use env_logger::{Builder, Target};
+use log::{LevelFilter, Record, SetLoggerError};
 
 const OWN: &str = "pipeops_agent";
 
@@ -23,36 +24,18 @@ pub enum Format {
 
 /// Starts logging; fails when that has happened before.
 pub fn start(format: Format, level: LevelFilter) -> Result<(), SetLoggerError> {
-    log::set_boxed_logger(Box::new(Logger { format }))?;
+    let write = match format {
+        Format::Text => text,
+        Format::Json => json,
+    };
+    Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module(OWN, LevelFilter::Trace)
+        .format(move |out, record| write(out, SystemTime::now(), record))
+        .target(Target::Stderr)
+        .try_init()?;
     set_level(level);
     Ok(())
-}
-
-struct Logger {
-    format: Format,
-}
-
-impl Log for Logger {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= Level::Warn || metadata.target().starts_with(OWN)
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let write = match self.format {
-            Format::Text => text,
-            Format::Json => json,
-        };
-        // Written at once, so that lines of two threads do not mix. Where nobody reads
-        // them there is nobody to tell.
-        let mut line = Vec::new();
-        let _ = write(&mut line, SystemTime::now(), record);
-        let _ = io::stderr().write_all(&line);
-    }
-
-    fn flush(&self) {}
 }
 
 /// Changes the level while the process runs.
@@ -115,6 +98,8 @@ fn opaque(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use log::Level;
 
     use super::*;
 

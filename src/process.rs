@@ -33,6 +33,11 @@ pub fn raise_open_files() {
     }
 }
 
+/// How many files this process may open; none: without limit.
+pub fn most_open_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Reads the figures of this process now.
 pub fn usage() -> Usage {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -3,9 +3,11 @@
 # cluster. How the answers are put into words is in words.jq.
 
 # curl's exit code 22 is an answer that means no, 408 of /await for instance.
-control_plane() { # PATH
+control_plane() { # PATH [OPTION...]
+	path=$1
+	shift
 	curl --silent --show-error --fail --max-time 10 --noproxy '*' --cacert "$work/tls/ca.pem" \
-		"$control_plane_url$1" 2>"$work/curl.log"
+		"$@" "$control_plane_url$path" 2>"$work/curl.log"
 }
 
 agent() { # PATH

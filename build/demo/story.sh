@@ -13,13 +13,14 @@ story() {
 		# This is where the demo waits: a second, or less when a beat comes.
 		! arrived heartbeat "$beats" 1 || tell_beat
 		[ -z "$agent_id" ] || ! arrived status "$statuses" 0 || tell_status
+		tell_commands
 		tell_readiness
 		must_run
 		[ -n "$once" ] || continue
 		[ -n "$(missing)" ] || break
 		[ "$(date +%s)" -lt "$end_by" ] || fail "not everything was seen in $story_seconds s" agent
 	done
-	tell "seen: registration, $beats acknowledged beats, CPU and memory, pod $pod in the agent's list and in the control plane's counts"
+	tell "seen: registration, $beats acknowledged beats, CPU and memory, pod $pod in the agent's list and in the control plane's counts, commands with their output, one of them while it ran"
 }
 
 # Whether more calls of a sort were acknowledged than were told.
@@ -104,6 +105,8 @@ missing() {
 	[ -n "$usage" ] || echo "a status with CPU and memory above zero"
 	[ -n "$pod" ] || echo "a pod${cluster:+ created after the start} in the agent's list"
 	[ -n "$pod_reported" ] || echo "that pod in the control plane's counts and status"
+	[ -n "$answered" ] || echo "a command with output and exit code 0"
+	[ -n "$streamed" ] || echo "output of a command that still runs"
 }
 
 fail() { # REASON LOG

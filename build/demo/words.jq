@@ -45,6 +45,19 @@ def pod_change:
   select(.kind == "pod")
   | "pod \(pod_name) \({added: "appeared", modified: "changed", deleted: "is gone"}[.what]): \(.summary)";
 
+# Of GET /agents/ID/commands, one command.
+
+def text(data; encoding): if encoding == "base64" then data | @base64d else data end | rtrimstr("\n");
+
+# What came after the first chunks, which are told already. What is short comes with the result.
+def command_output(told):
+  if (.chunks | length) > 0 then .chunks[told:][] | text(.data; .encoding)
+  else .result | select(.output) | text(.output; .output_encoding) end;
+
+def command_end: .result | select(. != null) | "\(.metadata.outcome), exit code \(.exit_code)";
+
+def has_answer: .result.exit_code == 0 and .result.metadata.outcome == "completed";
+
 # Of kubectl.
 
 def node:

@@ -8,31 +8,40 @@ mod changes;
 mod connectivity;
 mod features;
 mod health;
+mod metrics;
 mod readiness;
 mod route;
 mod runtime;
+mod traffic;
 mod view;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use crossbeam_channel::Sender;
 use serde::Serialize;
 
-use crate::cluster::{Kind, Page, Published};
+use crate::cluster::{Kind, Page, Published, Update};
+use crate::commands;
 use crate::control::{self, Link};
 use crate::health::Beats;
 use crate::http::{self, Handler, Method, Request, Response};
 use crate::k8s;
+use crate::metrics::Gauge;
 use crate::token::TokenSource;
 use crate::{report, version};
 
 use access::{Access, Refusal};
 use connectivity::Connectivity;
+pub use metrics::{METRICS, Metric, Of, Sort};
 use route::{Action, Route};
+use traffic::Traffic;
 
 /// Where the answers come from.
 pub struct Sources {
     pub published: Published,
+    /// On their way to the state.
+    pub updates: Sender<Update>,
     pub beats: Beats,
     pub http: Arc<http::Stats>,
     pub kubernetes: Kubernetes,
@@ -54,28 +63,37 @@ pub struct ControlPlane {
     pub link: Arc<Link>,
     pub client: Arc<control::Client>,
     pub options: control::Options,
+    pub commands: Arc<commands::Stats>,
+    /// Bytes in the journal of commands.
+    pub journal: Arc<Gauge>,
 }
 
 /// Answers every request.
 pub struct Api {
-    sources: Sources,
+    sources: Arc<Sources>,
     access: Access,
+    /// Whether metrics need no token.
+    metrics_open: bool,
+    traffic: Arc<Traffic>,
     connectivity: Connectivity,
 }
 
 impl Api {
-    /// Without a token the routes below `/api` are closed.
-    pub fn new(sources: Sources, token: Option<TokenSource>) -> Self {
+    /// Without a token the routes below `/api` are closed, and so are metrics unless they
+    /// are open to all.
+    pub fn new(sources: Sources, token: Option<TokenSource>, metrics_open: bool) -> Self {
         Self {
             access: Access::new(token),
             connectivity: Connectivity::default(),
-            sources,
+            sources: Arc::new(sources),
+            metrics_open,
+            traffic: Arc::default(),
         }
     }
 
     fn act(&self, action: Action, request: &Request) -> Response {
         match action {
-            Action::Index => json(200, &Index::default()),
+            Action::Index => json(200, &index(self.metrics_open)),
             Action::Health => health::basic(&self.sources),
             Action::Ready => readiness::answer(&self.sources),
             Action::Version => json(200, &Version::default()),
@@ -86,7 +104,35 @@ impl Api {
             Action::Cluster => self.page(Page::Summary),
             Action::List(kind) => self.page(Page::List(kind)),
             Action::Changes => changes::answer(&self.sources, request),
+            Action::Metrics => {
+                let accept = request.headers.get("accept");
+                metrics::answer(&self.sources, &self.traffic, accept)
+            }
         }
+    }
+
+    fn answer(&self, action: Option<Action>, guarded: bool, request: &Request) -> Response {
+        let Some(action) = action else {
+            return Response::problem(404, "Not Found", "GET / lists what is here");
+        };
+        match request.method {
+            Method::Get | Method::Head => {}
+            Method::Options => return Response::new(204).with("Allow", route::ALLOW),
+            _ => {
+                let detail = format!("{} has {}", request.path, route::ALLOW);
+                return Response::problem(405, "Method Not Allowed", &detail)
+                    .with("Allow", route::ALLOW);
+            }
+        }
+        let accept = request.headers.get("accept");
+        if action != Action::Metrics && access::quality(accept, "application/json") <= 0.0 {
+            let detail = "answers here are application/json; ask for that or */*";
+            return Response::problem(406, "Not Acceptable", detail);
+        }
+        if guarded && let Err(refusal) = self.access.check(request.headers.get("authorization")) {
+            return refused(refusal);
+        }
+        self.act(action, request)
     }
 
     fn page(&self, page: Page) -> Response {
@@ -101,30 +147,17 @@ impl Api {
 
 impl Handler for Api {
     fn handle(&self, request: &Request) -> Response {
+        let began = Instant::now();
         let (action, guarded) = match route::find(&request.path) {
-            Route::Open(action) => (action, false),
-            Route::Guarded(action) => (action, true),
-            Route::Unknown => {
-                return Response::problem(404, "Not Found", "GET / lists what is here");
-            }
+            Route::Open(action) => (Some(action), false),
+            Route::Guarded(Action::Metrics) => (Some(Action::Metrics), !self.metrics_open),
+            Route::Guarded(action) => (Some(action), true),
+            Route::Unknown => (None, false),
         };
-        match request.method {
-            Method::Get | Method::Head => {}
-            Method::Options => return Response::new(204).with("Allow", route::ALLOW),
-            _ => {
-                let detail = format!("{} has {}", request.path, route::ALLOW);
-                return Response::problem(405, "Method Not Allowed", &detail)
-                    .with("Allow", route::ALLOW);
-            }
-        }
-        if !access::takes_json(request.headers.get("accept")) {
-            let detail = "answers here are application/json; ask for that or */*";
-            return Response::problem(406, "Not Acceptable", detail);
-        }
-        if guarded && let Err(refusal) = self.access.check(request.headers.get("authorization")) {
-            return refused(refusal);
-        }
-        self.act(action, request)
+        let response = self.answer(action, guarded, request);
+        self.traffic
+            .answered(action, response.status, began.elapsed());
+        response
     }
 }
 
@@ -162,18 +195,18 @@ fn timestamp(time: SystemTime) -> String {
 struct Index {
     name: &'static str,
     version: &'static str,
-    open: &'static [&'static str],
+    open: Vec<&'static str>,
     with_token: &'static [&'static str],
 }
 
-impl Default for Index {
-    fn default() -> Self {
-        Self {
-            name: "pipeops-agent",
-            version: version::VERSION,
-            open: route::OPEN,
-            with_token: route::GUARDED,
-        }
+fn index(metrics_open: bool) -> Index {
+    // They are the first of those.
+    let (metrics, with_token) = route::GUARDED.split_at(usize::from(metrics_open));
+    Index {
+        name: "pipeops-agent",
+        version: version::VERSION,
+        open: [route::OPEN, metrics].concat(),
+        with_token,
     }
 }
 

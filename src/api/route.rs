@@ -10,8 +10,9 @@ pub(super) const OPEN: &[&str] = &[
     "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
 ];
 
-/// The routes that need the API token.
+/// The routes that need the API token; metrics are open where that is set.
 pub(super) const GUARDED: &[&str] = &[
+    "/metrics",
     "/api/health/detailed",
     "/api/status/features",
     "/api/status/connectivity",
@@ -39,6 +40,7 @@ pub(super) enum Action {
     Cluster,
     List(Kind),
     Changes,
+    Metrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) fn find(path: &str) -> Route {
         "/api/status/connectivity" => Action::Connectivity,
         "/api/status/cluster" => Action::Cluster,
         "/api/status/changes" => Action::Changes,
+        "/metrics" => Action::Metrics,
         "/api/metrics/runtime" => Action::Runtime,
         "/api/k8s/nodes" => Action::List(Kind::Node),
         "/api/k8s/pods" => Action::List(Kind::Pod),

@@ -14,6 +14,7 @@ mod outcome;
 pub mod policy;
 mod printed;
 mod signature;
+mod stats;
 mod volume;
 
 pub use command::{Command, Config, Invalid, Kubectl, Task};
@@ -21,4 +22,5 @@ pub use letter::Letter;
 pub use outcome::{End, Outcome};
 pub use printed::{Batch, Printed, Stream};
 pub use signature::{Keys, canonical};
+pub use stats::Stats;
 pub use volume::is_fleeting;

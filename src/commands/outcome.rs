@@ -25,7 +25,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 10] = [
         Outcome::Completed,
         Outcome::Invalid,
         Outcome::Refused,

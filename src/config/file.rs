@@ -111,7 +111,9 @@ fn value_text(
         (Value::Null, _) => Ok(None),
         (Value::String(text), _) if text.is_empty() => Ok(None),
         (Value::String(text), _) => Ok(Some(text.clone())),
-        (Value::Number(number), Kind::Port | Kind::Duration) => Ok(Some(number.to_string())),
+        (Value::Number(number), Kind::Port | Kind::Duration | Kind::Size) => {
+            Ok(Some(number.to_string()))
+        }
         (Value::Bool(truth), Kind::Switch) => Ok(Some(truth.to_string())),
         (Value::Number(_), _) => Err(("YAML reads the value as a number", "put it in quotes")),
         (Value::Bool(_), _) => Err(("YAML reads the value as true or false", "put it in quotes")),

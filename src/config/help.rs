@@ -15,16 +15,14 @@ Usage: pipeops-agent [run] [FLAG..]  watch the cluster, report, serve
 const ENDING: &str = "  -h, --help  -V, --version
 
 Each flag is also a variable (PIPEOPS_API_URL for --api-url) and a key of the
-file (api_url); flags win over variables, those over the file. Secrets have no
-flag: use PIPEOPS_TOKEN and PIPEOPS_API_TOKEN, or files. HTTPS_PROXY, NO_PROXY,
-KUBECONFIG and SSL_CERT_FILE are honoured.
+file (api_url); flags win, then variables. Secrets come by PIPEOPS_TOKEN and
+PIPEOPS_API_TOKEN, or files. HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE count too.
 Exit codes: 0 asked to stop, 1 failed, 64 wrong configuration.
 ";
 
 /// The help.
 pub fn help() -> String {
-    let mut text =
-        format!("pipeops-agent {VERSION}, an agent for Kubernetes on small machines\n\n");
+    let mut text = format!("pipeops-agent {VERSION}, an agent for Kubernetes on small machines\n");
     text += USAGE;
     for group in Group::ALL {
         let _ = write!(text, "\n{}\n", group.heading());

@@ -33,12 +33,18 @@ pub struct Settings {
     pub policy_file: Option<PathBuf>,
     /// Public keys that its commands must be signed by.
     pub command_keys_file: Option<PathBuf>,
+    /// What may be sent to the control plane from midnight to midnight.
+    pub bytes_per_day: Option<u64>,
     pub kubernetes: Kubernetes,
     pub listen: Vec<SocketAddr>,
     /// None: the API under `/api` stays closed.
     pub api_token: Option<TokenSource>,
+    /// Whether metrics need no token.
+    pub metrics_open: bool,
     /// None: nothing is kept across restarts.
     pub state_dir: Option<PathBuf>,
+    /// Bytes that what is kept may take.
+    pub state_size: u64,
     pub log_level: LevelFilter,
     pub log_format: logger::Format,
     /// `NO_COLOR` (<https://no-color.org>).
@@ -80,16 +86,15 @@ pub(super) fn assemble(
     // Each is evaluated whatever became of the others, so that no mistake hides another.
     let control_plane = control_plane::read(&mut layer, environment);
     let api_token = secrets::read(&mut layer, API_TOKEN, environment);
-    let cluster_name = layer.take(Key::ClusterName, value::name);
-    let agent_id = layer.take(Key::AgentId, value::name);
-    let heartbeat_interval = layer.take(Key::HeartbeatInterval, value::interval);
-    let status_interval = layer.take(Key::StatusInterval, value::interval);
-    let policy_file = layer.take(Key::PolicyFile, value::path);
-    let command_keys_file = layer.take(Key::CommandKeysFile, value::path);
+    let metrics_open = metrics_open(&mut layer);
+    let [cluster_name, agent_id] = names(&mut layer);
+    let [heartbeat_interval, status_interval] = intervals(&mut layer);
+    let [policy_file, command_keys_file] = files(&mut layer);
+    let bytes_per_day = layer.take(Key::BytesPerDay, value::size);
     let kubernetes = kubernetes(&mut layer, environment);
     let listen = listen(&mut layer, environment);
-    let log_level = layer.take(Key::LogLevel, value::level);
-    let log_format = layer.take(Key::LogFormat, value::format);
+    let (log_level, log_format) = logging(&mut layer);
+    let state_size = layer.take(Key::StateSize, value::state_size);
     let state_dir = state_dir(&mut layer, environment);
     if !layer.mistakes.is_empty() {
         return Err(layer.mistakes);
@@ -98,20 +103,49 @@ pub(super) fn assemble(
         control_plane,
         cluster_name: cluster_name.unwrap_or_default(),
         agent_id,
-        heartbeat_interval: heartbeat_interval.unwrap_or_default(),
-        status_interval: status_interval.unwrap_or_default(),
+        heartbeat_interval,
+        status_interval,
         policy_file,
         command_keys_file,
+        bytes_per_day,
         kubernetes,
         listen,
         api_token,
+        metrics_open,
         state_dir,
-        log_level: log_level.unwrap_or(LevelFilter::Info),
-        log_format: log_format.unwrap_or(logger::Format::Text),
+        state_size: state_size.unwrap_or_default(),
+        log_level,
+        log_format,
         no_color: environment.get("NO_COLOR").is_some(),
         warnings: layer.warnings,
         sources: sources(layer.values),
     })
+}
+
+fn names(layer: &mut Layer) -> [Option<String>; 2] {
+    [Key::ClusterName, Key::AgentId].map(|key| layer.take(key, value::name))
+}
+
+fn intervals(layer: &mut Layer) -> [Duration; 2] {
+    let keys = [Key::HeartbeatInterval, Key::StatusInterval];
+    keys.map(|key| layer.take(key, value::interval).unwrap_or_default())
+}
+
+fn metrics_open(layer: &mut Layer) -> bool {
+    let open = layer.take(Key::MetricsOpen, value::switch);
+    open.unwrap_or(false)
+}
+
+/// Those about commands.
+fn files(layer: &mut Layer) -> [Option<PathBuf>; 2] {
+    [Key::PolicyFile, Key::CommandKeysFile].map(|key| layer.take(key, value::path))
+}
+
+fn logging(layer: &mut Layer) -> (LevelFilter, logger::Format) {
+    let level = layer.take(Key::LogLevel, value::level);
+    let format = layer.take(Key::LogFormat, value::format);
+    let format = format.unwrap_or(logger::Format::Text);
+    (level.unwrap_or(LevelFilter::Info), format)
 }
 
 fn sources(values: Sorted<Key, Given>) -> Sorted<Key, Source> {

@@ -18,13 +18,16 @@ pub enum Key {
     AllowPlainHttp,
     PolicyFile,
     CommandKeysFile,
+    BytesPerDay,
     Kubeconfig,
     Context,
     Listen,
     Port,
     ApiToken,
     ApiTokenFile,
+    MetricsOpen,
     StateDir,
+    StateSize,
     LogLevel,
     LogFormat,
     Config,
@@ -67,6 +70,7 @@ pub enum Kind {
     Folder,
     Url,
     Duration,
+    Size,
     Port,
     /// Addresses with ',' between them.
     Addresses,
@@ -116,6 +120,7 @@ impl Kind {
             Kind::Folder => "FOLDER",
             Kind::Url => "URL",
             Kind::Duration => "TIME",
+            Kind::Size => "SIZE",
             Kind::Port => "PORT",
             Kind::Addresses => "ADDRESS[,..]",
             Kind::Level => "LEVEL",
@@ -126,7 +131,7 @@ impl Kind {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 21] = [
+pub static SETTINGS: [Setting; 24] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -238,6 +243,16 @@ pub static SETTINGS: [Setting; 21] = [
         help: "keys that its commands must be signed by",
     },
     Setting {
+        key: Key::BytesPerDay,
+        group: ControlPlane,
+        name: "bytes_per_day",
+        flag: Some("bytes-per-day"),
+        env: "PIPEOPS_BYTES_PER_DAY",
+        kind: Kind::Size,
+        default: Words("no limit"),
+        help: "sent before changes and status wait",
+    },
+    Setting {
         key: Key::Kubeconfig,
         group: Kubernetes,
         name: "kubeconfig",
@@ -298,6 +313,16 @@ pub static SETTINGS: [Setting; 21] = [
         help: "token that opens /api, from a file",
     },
     Setting {
+        key: Key::MetricsOpen,
+        group: Local,
+        name: "metrics_open",
+        flag: Some("metrics-open"),
+        env: "PIPEOPS_METRICS_OPEN",
+        kind: Kind::Switch,
+        default: Value("false"),
+        help: "/metrics without a token",
+    },
+    Setting {
         key: Key::StateDir,
         group: Process,
         name: "state_dir",
@@ -306,6 +331,16 @@ pub static SETTINGS: [Setting; 21] = [
         kind: Kind::Folder,
         default: Words("/var/lib/pipeops-agent"),
         help: "keeps state",
+    },
+    Setting {
+        key: Key::StateSize,
+        group: Process,
+        name: "state_size",
+        flag: Some("state-size"),
+        env: "PIPEOPS_STATE_SIZE",
+        kind: Kind::Size,
+        default: Value("16Mi"),
+        help: "largest state, 1Mi or more",
     },
     Setting {
         key: Key::LogLevel,

@@ -7,10 +7,12 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::mistake::{Fault, nearest};
+use crate::k8s::quantity;
 use crate::logger::Format;
 use crate::secret::Secret;
 
 const LONGEST_NAME: usize = 63;
+const SMALLEST_STATE: u64 = 1 << 20;
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -77,6 +79,20 @@ pub(super) fn interval(text: &str) -> Result<Duration, Fault> {
         Ok(time)
     } else {
         Err(Fault::new("is out of range", "give 1s to 24h"))
+    }
+}
+
+/// Bytes: `500000`, `64Ki`, `16Mi`, `1G`; 0 is none.
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    quantity::units(text)
+        .filter(|size| *size > 0)
+        .ok_or_else(|| Fault::new("is not a size", "write 16Mi, 500k or a number of bytes"))
+}
+
+pub(super) fn state_size(text: &str) -> Result<u64, Fault> {
+    match size(text)? {
+        size if size < SMALLEST_STATE => Err(Fault::new("is out of range", "give 1Mi or more")),
+        size => Ok(size),
     }
 }
 

@@ -4,7 +4,7 @@
 //! had one) and never waits: when to try again is the caller's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -23,7 +23,7 @@ use super::proxy::Proxy;
 use super::tls::Roots;
 use super::{Call, Error, Mistake, Options, date};
 use crate::json::{Fields, Owned, Place, Slot};
-use crate::metrics::Histogram;
+use crate::metrics::{Counter, Histogram};
 use crate::resolver::Names;
 use crate::secret::Secret;
 use crate::token::Token;
@@ -35,6 +35,8 @@ const COMMANDS_LIMIT: u64 = 2 * 1024 * 1024;
 /// A connection is kept for the call that follows at once, not for the next beat:
 /// one that a gateway forgot in between would cost that beat its time limit.
 const IDLE: Duration = Duration::from_secs(5);
+/// Bytes that are sent for a call besides its body, about: head, encryption, set-up.
+const BESIDES: u64 = 1024;
 const USER_AGENT: &str = concat!("pipeops-agent/", env!("CARGO_PKG_VERSION"));
 /// No answer with a Date was seen yet.
 const NO_SKEW: i64 = i64::MIN;
@@ -47,7 +49,10 @@ pub struct Client {
     peer: Arc<Peer>,
     token: Token,
     latency: Histogram,
+    tried: [Counter; Call::ALL.len()],
+    failures: [Counter; Call::ALL.len()],
     skew: AtomicI64,
+    sent: AtomicU64,
 }
 
 impl Client {
@@ -72,7 +77,10 @@ impl Client {
             peer: Arc::new(peer),
             token,
             latency: Histogram::default(),
+            tried: Default::default(),
+            failures: Default::default(),
             skew: AtomicI64::new(NO_SKEW),
+            sent: AtomicU64::new(0),
         })
     }
 
@@ -101,8 +109,9 @@ impl Client {
     ///
     /// # Errors
     /// Any of [`Error::Failed`].
-    pub fn events(&self, id: &str, batch: &Value) -> Result<u64, Error> {
-        let answer: EventsAcknowledged = self.send(Call::Events, about(id, "events"), batch)?;
+    pub fn events(&self, id: &str, batch: &str) -> Result<u64, Error> {
+        let path = about(id, "events");
+        let answer: EventsAcknowledged = self.call(Call::Events, path, Some(batch.as_bytes()))?;
         Ok(answer.acknowledged.unwrap_or_default())
     }
 
@@ -163,9 +172,24 @@ impl Client {
         self.token.changed(Instant::now())
     }
 
+    /// Bytes since the start, about.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     /// Of answered calls.
     pub fn latency(&self) -> &Histogram {
         &self.latency
+    }
+
+    /// How often a call was made.
+    pub fn tried(&self, call: Call) -> u64 {
+        self.tried[call as usize].get()
+    }
+
+    /// How often it did not succeed.
+    pub fn failures(&self, call: Call) -> u64 {
+        self.failures[call as usize].get()
     }
 
     /// Seconds that this machine's clock is ahead of the control plane's, by the last
@@ -189,6 +213,7 @@ impl Client {
 
     /// Tries with the current token, and once more if the file has another by now.
     fn authorized(&self, call: Call, path: &str, body: Option<&[u8]>) -> Result<Raw, Cause> {
+        self.tried[call as usize].increment();
         let token = self.token.current(Instant::now()).map_err(Cause::Token)?;
         let first = self.exchange(call, path, body, &token);
         let refused = matches!(first, Err(Cause::Status { status: 401, .. }));
@@ -205,6 +230,8 @@ impl Client {
         body: Option<&[u8]>,
         token: &Secret,
     ) -> Result<Raw, Cause> {
+        let bytes = body.map_or(0, |body| body.len() as u64) + BESIDES;
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
         let request = Request::builder()
             .method(call.method())
             .uri(self.address.join(path))
@@ -243,6 +270,7 @@ impl Client {
     }
 
     fn failed(&self, call: Call, path: String, cause: Cause) -> Error {
+        self.failures[call as usize].increment();
         Error::Failed(Box::new(Failure {
             call,
             path,

@@ -52,6 +52,17 @@ pub enum Call {
 }
 
 impl Call {
+    pub const ALL: [Call; 8] = [
+        Self::Register,
+        Self::Heartbeat,
+        Self::Status,
+        Self::Events,
+        Self::Commands,
+        Self::Output,
+        Self::Result,
+        Self::Ping,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Register => "register",

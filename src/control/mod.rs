@@ -2,7 +2,7 @@
 //!
 //! [`proto`] is what goes over the wire, [`Client`] sends it, [`Error`] says what
 //! the caller should do next, [`diagnose`] why it does not work, [`Link`] what is
-//! true about the connection, [`store`] what survives a restart. When to send
+//! true about the connection, [`store`] and [`spool`] what survives a restart. When to send
 //! what is the business of `work`. The protocol is published as
 //! `docs/control-plane-api.yaml`.
 
@@ -16,6 +16,7 @@ mod intervals;
 mod link;
 pub mod proto;
 mod proxy;
+pub mod spool;
 pub mod store;
 mod tls;
 

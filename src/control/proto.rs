@@ -161,6 +161,9 @@ pub struct Metadata {
     pub uptime: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<InHand>,
+    /// How the stream of changes is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<serde_json::Value>,
 }
 
 /// Commands between their arrival and their acknowledged result.

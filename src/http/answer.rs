@@ -1,6 +1,7 @@
 //! An answer on its way to the peer.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::render::{self, Frame};
@@ -12,6 +13,8 @@ pub(super) struct Answer {
     head: Vec<u8>,
     body: Body,
     sent: usize,
+    /// All bytes that the peer has taken.
+    pub(super) taken: u64,
     pub(super) status: u16,
     /// The connection ends after it.
     pub(super) close: bool,
@@ -29,19 +32,25 @@ impl Answer {
             head,
             body,
             sent: 0,
+            taken: 0,
             close: frame.close,
             since,
         }
     }
 
-    /// Bytes still to be sent.
+    /// Bytes that are there and still to be sent.
     pub(super) fn left(&self) -> usize {
         self.head.len() + self.body.as_bytes().len() - self.sent
     }
 
     /// Sends what the peer takes now, head and body together; true when all is sent.
     pub(super) fn send(&mut self, mut to: impl Write) -> io::Result<bool> {
-        while self.left() > 0 {
+        loop {
+            while self.left() == 0 {
+                if !self.next_part()? {
+                    return Ok(true);
+                }
+            }
             let body = self.body.as_bytes();
             let in_body = self.sent.saturating_sub(self.head.len());
             let parts = [
@@ -50,11 +59,38 @@ impl Answer {
             ];
             match to.write_vectored(&parts) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    self.taken += count as u64;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Makes what comes next of a body in parts; false when there is nothing more. What
+    /// ends with its connection needs no framing (RFC 9112 section 6.3).
+    fn next_part(&mut self) -> io::Result<bool> {
+        let Body::Parts(parts) = &mut self.body else {
+            return Ok(false);
+        };
+        let mut text = String::new();
+        let next = catch_unwind(AssertUnwindSafe(|| parts.next(&mut text)));
+        let more = next.map_err(|_| io::Error::from(ErrorKind::Other))?;
+        self.sent = 0;
+        self.head.clear();
+        if self.close {
+            self.head.extend_from_slice(text.as_bytes());
+        } else if !text.is_empty() {
+            // Writing to a Vec does not fail.
+            let _ = write!(self.head, "{:x}\r\n{text}\r\n", text.len());
+        }
+        if !more {
+            self.body = Body::Empty;
+            let end: &[u8] = if self.close { b"" } else { b"0\r\n\r\n" };
+            self.head.extend_from_slice(end);
         }
         Ok(true)
     }
@@ -63,7 +99,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Method;
+    use crate::http::{Method, Parts};
 
     /// Takes some bytes, then none until asked again.
     struct Slow {
@@ -96,6 +132,50 @@ mod tests {
             "now",
             Instant::now(),
         )
+    }
+
+    fn in_parts(close: bool) -> Answer {
+        let mut left = vec!["last", "", "second, ", "first, "];
+        let parts = Parts::new(move |text| {
+            text.push_str(left.pop().unwrap());
+            !left.is_empty()
+        });
+        let response = Response::of(200, "text/plain", Body::Parts(parts));
+        let frame = Frame::of(Method::Get, close);
+        Answer::new(response, frame, "now", Instant::now())
+    }
+
+    fn sent(mut answer: Answer) -> String {
+        let mut all = Vec::new();
+        assert!(answer.send(&mut all).unwrap());
+        assert_eq!(answer.taken, all.len() as u64);
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn parts_are_chunks_or_end_with_the_connection() {
+        let chunked = sent(in_parts(false));
+        let (head, body) = chunked.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains("\r\nTransfer-Encoding: chunked\r\n"),
+            "{head}"
+        );
+        assert!(!head.contains("Content-Length"), "{head}");
+        let parts = "7\r\nfirst, \r\n8\r\nsecond, \r\n4\r\nlast\r\n0\r\n\r\n";
+        assert_eq!(body, parts);
+        let closing = sent(in_parts(true));
+        let (head, body) = closing.split_once("\r\n\r\n").unwrap();
+        assert!(!head.contains("Transfer-Encoding"), "{head}");
+        assert_eq!(body, "first, second, last");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_made_ends_the_connection() {
+        let parts = Parts::new(|_| panic!("no more"));
+        let response = Response::of(200, "text/plain", Body::Parts(parts));
+        let frame = Frame::of(Method::Get, false);
+        let mut answer = Answer::new(response, frame, "now", Instant::now());
+        assert!(answer.send(&mut Vec::new()).is_err());
     }
 
     #[test]

@@ -199,9 +199,9 @@ impl Connection {
         let Phase::Answer { answer, latest } = &mut self.phase else {
             return Ok(None);
         };
-        let before = answer.left();
+        let before = answer.taken;
         let all = answer.send(to)?;
-        if answer.left() < before {
+        if answer.taken > before {
             self.deadline = (now + rules.limits.write).min(*latest);
         }
         match std::mem::replace(&mut self.phase, Phase::Busy) {

@@ -238,7 +238,10 @@ impl Connections {
             since: now,
         };
         match self.jobs.try_send(job) {
-            Ok(()) => Step::Wait,
+            Ok(()) => {
+                self.stats.waiting.set(self.jobs.len() as u64);
+                Step::Wait
+            }
             Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
                 self.stats.overloaded.increment();
                 self.refuse(token, Refusal::OVERLOADED, job.request.method, now)

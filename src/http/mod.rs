@@ -33,7 +33,7 @@ use crate::metrics::{Counter, Gauge, Histogram};
 
 pub use front::{Error, Front};
 pub use request::{Headers, Method, Request};
-pub use response::{Body, Response};
+pub use response::{Body, Parts, Response};
 
 /// What the front needs to know to be bound.
 #[derive(Clone, Debug)]
@@ -133,6 +133,8 @@ pub struct Stats {
     pub evicted: Counter,
     /// Requests that were malformed or over a limit.
     pub refused: Counter,
+    /// Requests that wait for a worker.
+    pub waiting: Gauge,
     /// 503, because the queue to the workers was full.
     pub overloaded: Counter,
     pub accept_errors: Counter,

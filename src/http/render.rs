@@ -67,7 +67,11 @@ fn write_head(head: &mut Vec<u8>, response: &Response, frame: Frame, date: &str)
         }
     }
     field(head, "Date", date);
-    if !is_bodiless(status) {
+    if let Body::Parts(_) = response.body {
+        if !frame.close {
+            field(head, "Transfer-Encoding", "chunked");
+        }
+    } else if !is_bodiless(status) {
         let _ = write!(
             head,
             "Content-Length: {}\r\n",

@@ -2,11 +2,12 @@
 //!
 //! How it is put on the wire, and which fields the front adds, is `render`'s.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// Status, fields and body. The front adds Date, Content-Length, Connection,
 /// `X-Content-Type-Options: nosniff` and, unless set, `Cache-Control: no-store`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -14,7 +15,7 @@ pub struct Response {
 }
 
 /// The bytes of an answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub enum Body {
     #[default]
     Empty,
@@ -22,12 +23,34 @@ pub enum Body {
     Owned(Vec<u8>),
     /// Shared by several answers, such as a rendering that many ask for.
     Shared(Arc<[u8]>),
+    /// Made while it is sent, so that no more of it is held than the peer takes at once.
+    Parts(Parts),
+}
+
+/// Adds the next part of a body to the text; false when it was the last.
+pub struct Parts(Box<dyn FnMut(&mut String) -> bool + Send>);
+
+impl Parts {
+    pub fn new(next: impl FnMut(&mut String) -> bool + Send + 'static) -> Self {
+        Self(Box::new(next))
+    }
+
+    pub(super) fn next(&mut self, text: &mut String) -> bool {
+        (self.0)(text)
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
 }
 
 impl Body {
+    /// What is there already; nothing of a body in parts.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
-            Body::Empty => &[],
+            Body::Empty | Body::Parts(_) => &[],
             Body::Static(bytes) => bytes,
             Body::Owned(bytes) => bytes,
             Body::Shared(bytes) => bytes,
@@ -85,7 +108,7 @@ impl Response {
         self
     }
 
-    fn of(status: u16, media_type: &'static str, body: Body) -> Response {
+    pub fn of(status: u16, media_type: &'static str, body: Body) -> Response {
         Response {
             status,
             headers: vec![("Content-Type", media_type.to_owned())],

@@ -64,7 +64,10 @@ impl Worker {
         loop {
             self.beat.stamp(Instant::now());
             match self.jobs.recv_timeout(self.turn) {
-                Ok(job) => self.work(job),
+                Ok(job) => {
+                    self.stats.waiting.set(self.jobs.len() as u64);
+                    self.work(job);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }

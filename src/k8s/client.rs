@@ -99,7 +99,11 @@ impl Client {
             silence,
             answer: silence,
         };
-        Self::with(Arc::clone(&self.shared.target), limits)
+        let way = Self::with(Arc::clone(&self.shared.target), limits)?;
+        Ok(Self {
+            guard: self.guard.clone(),
+            ..way
+        })
     }
 
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {

@@ -55,6 +55,7 @@ object! {
     #[derive(Debug)]
     pub struct Status {
         pub code: u16 = "code",
+        /// Empty in an object without one; none if there is no object.
         pub reason: Option<String> = "reason",
         pub message: Option<String> = "message",
         details: Option<Box<Details>> = "details",
@@ -166,10 +167,19 @@ impl Error {
 impl Status {
     /// Of an answer: its code, and what its body says.
     pub(super) fn of(code: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
-        let mut status: Self = json::read(body).unwrap_or_else(|_| Self {
-            message: Some(one_line(&String::from_utf8_lossy(body))),
-            ..Self::default()
-        });
+        let mut status = match json::read::<Self>(body) {
+            Ok(mut status) => {
+                // It gives a message of its own, and no reason.
+                if status.message.is_some() {
+                    status.reason.get_or_insert_default();
+                }
+                status
+            }
+            Err(_) => Self {
+                message: Some(one_line(&String::from_utf8_lossy(body))),
+                ..Self::default()
+            },
+        };
         status.code = code;
         if retry_after.is_some() {
             status.details.get_or_insert_default().retry_after_seconds = retry_after;

@@ -18,6 +18,9 @@ use crate::stop::Stop;
 
 pub const DRY_RUN: Group = &[flag("dry-run", "", Kind::OptionalText("unchanged"), "none")];
 
+/// What the server does with fields that it does not know.
+pub const VALIDATE: Group = &[flag("validate", "", Kind::OptionalText("strict"), "strict")];
+
 /// The forms of output that are known, as they are listed to people.
 const FORMATS: &[&str] = &[
     "json",
@@ -80,6 +83,42 @@ impl DryRun {
     pub fn path(self, path: &str, manager: &str) -> String {
         let dry_run = if self == Self::Server { "All" } else { "" };
         query(path, &[("dryRun", dry_run), ("fieldManager", manager)])
+    }
+}
+
+/// What `--validate` asks for.
+///
+/// # Errors
+/// There is no such way.
+pub(super) fn validation(session: &Session<'_>) -> Result<&'static str, Failure> {
+    match session.flags.text("validate") {
+        "strict" | "true" | "1" => Ok("Strict"),
+        "warn" => Ok("Warn"),
+        "ignore" | "false" | "0" => Ok("Ignore"),
+        other => Err(Failure::new(format!(
+            "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore \
+             (or false)"
+        ))),
+    }
+}
+
+impl Session<'_> {
+    /// For verbs that take flags alone.
+    pub(super) fn without_words(&self) -> Result<(), Failure> {
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let words = self.words.join(" ");
+        let problem = format!("Unexpected args: [{words}]");
+        Err(Failure::usage(self.verb.name, &problem))
+    }
+
+    /// For verbs that do nothing without files.
+    pub(super) fn needs_files(&self) -> Result<(), Failure> {
+        match self.flags.given("filename") {
+            true => Ok(()),
+            false => Err(Failure::new("must specify one of -f and -k")),
+        }
     }
 }
 

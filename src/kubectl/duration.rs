@@ -48,6 +48,25 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     Ok(sign * total)
 }
 
+/// As Go shows one: `1m30s`, `500ms`, `1.5s`.
+pub fn shown(seconds: f64) -> String {
+    let (sign, left) = if seconds < 0.0 {
+        ("-", -seconds)
+    } else {
+        ("", seconds)
+    };
+    if left > 0.0 && left < 1.0 {
+        return format!("{sign}{}ms", left * 1000.0);
+    }
+    let (hours, minutes) = ((left / 3600.0).floor(), (left / 60.0).floor() % 60.0);
+    let rest = (left % 60.0 * 1e9).round() / 1e9;
+    match (hours > 0.0, minutes > 0.0) {
+        (true, _) => format!("{sign}{hours}h{minutes}m{rest}s"),
+        (false, true) => format!("{sign}{minutes}m{rest}s"),
+        (false, false) => format!("{sign}{rest}s"),
+    }
+}
+
 /// How long ago that time was, `<unknown>` if it is none.
 pub fn since(time: &str) -> String {
     seconds_since(time).map_or_else(|| "<unknown>".to_owned(), age)
@@ -112,6 +131,22 @@ mod tests {
             ),
         ] {
             assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_as_go_shows_them() {
+        for text in [
+            "0s",
+            "1s",
+            "1.5s",
+            "500ms",
+            "1m0s",
+            "-1s",
+            "1h0m0s",
+            "26h3m4.25s",
+        ] {
+            assert_eq!(shown(seconds(text).unwrap()), text);
         }
     }
 

@@ -79,7 +79,11 @@ impl Failure {
         }
         let messages: Vec<_> = failures
             .into_iter()
-            .map(|failure| failure.0.message)
+            .map(|failure| match failure.reason.as_str() {
+                // Among others it is told as any other.
+                "Invalid" => told("Invalid", &failure.said),
+                _ => failure.0.message,
+            })
             .collect();
         Err(Self::whole(messages.join("\n")))
     }
@@ -89,11 +93,31 @@ impl Failure {
         if !matches!(self.reason.as_str(), "NotFound" | "BadRequest") {
             return self;
         }
-        let start = format!("Error from server ({}): ", self.reason);
-        if let Some(said) = self.message.strip_prefix(&start) {
-            self.message = format!("{start}{what}: {said}");
+        self.said = format!("{what}: {}", self.said);
+        self.message = told(&self.reason, &self.said);
+        self
+    }
+
+    /// Adds what was done with the object of a file.
+    pub fn during(mut self, verb: &str, source: &str) -> Self {
+        if source.is_empty() {
+            return self;
+        }
+        let what = format!("error when {verb} {source:?}: ");
+        if self.said.is_empty() {
+            self.message.insert_str(0, &what);
+            return self;
+        }
+        self.said.insert_str(0, &what);
+        if self.reason != "Invalid" {
+            self.message = told(&self.reason, &self.said);
         }
         self
+    }
+
+    /// As our own words, with some before them.
+    pub fn wrapped(&self, start: &str) -> Self {
+        Self::new(start.to_owned() + self.said())
     }
 
     /// Whether the kind of an object in a file is not known.
@@ -168,20 +192,24 @@ impl From<std::io::Error> for Failure {
 fn refusal(status: &Status) -> Failure {
     let message = status.message.clone().unwrap_or_default();
     let (reason, message) = match status.reason.as_deref() {
-        Some(reason) if !reason.is_empty() => (reason, message),
-        _ => unexplained(status.code, message),
+        Some(reason) => (reason, message),
+        None => unexplained(status.code, message),
     };
-    let said = message.clone();
-    let message = match (reason, status.details()) {
-        ("Unauthorized", _) => format!("error: You must be logged in to the server ({message})"),
-        ("Invalid", details) => invalid(details, &message),
-        ("", _) => format!("Error from server: {message}"),
-        _ => format!("Error from server ({reason}): {message}"),
-    };
-    let mut failure = Failure::whole(message);
+    let mut failure = Failure::whole(match reason {
+        "Invalid" => invalid(status.details(), &message),
+        _ => told(reason, &message),
+    });
     failure.reason = reason.to_owned();
-    failure.said = said;
+    failure.said = message;
     failure
+}
+
+fn told(reason: &str, said: &str) -> String {
+    match reason {
+        "Unauthorized" => format!("error: You must be logged in to the server ({said})"),
+        "" => format!("Error from server: {said}"),
+        _ => format!("Error from server ({reason}): {said}"),
+    }
 }
 
 /// Reason and message of an answer that is no Status object.

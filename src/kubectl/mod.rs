@@ -22,11 +22,15 @@
 
 mod amend;
 pub mod api;
+mod apply;
 mod auth;
 mod autoscale;
 pub mod change;
 mod config;
+mod create;
+mod delete;
 mod describe;
+mod diff;
 pub mod discovery;
 pub mod duration;
 mod events;
@@ -37,9 +41,13 @@ pub mod flags;
 mod get;
 pub mod jsonpath;
 mod label;
+mod labels;
 pub mod manifest;
+mod nodes;
+mod patch;
 mod pods;
 pub mod print;
+mod replace;
 pub mod resources;
 mod rollout;
 mod run;
@@ -51,6 +59,7 @@ pub mod sort;
 mod top;
 mod until;
 mod verbs;
+mod wait;
 
 use std::io::{Read, Write};
 

@@ -11,7 +11,7 @@ use super::api::{self, Api};
 use super::failure::Failure;
 use super::flags::{self, Flags};
 use super::verbs::{self, GLOBAL, Verb};
-use super::{Cluster, Context, Io, duration};
+use super::{Cluster, Context, Io, diff, duration};
 use crate::chain::Chain;
 use crate::k8s::{self, Client};
 
@@ -42,8 +42,13 @@ pub(super) fn run<'a>(arguments: &[String], mut io: Io<'a>, context: &'a Context
         }
         Ok(line) => line,
         Err(problem) => {
-            let text = format!("{problem}\nSee 'kubectl {name} --help' for usage.");
-            return tell(&Failure::new(text), &mut io);
+            let mut failure =
+                Failure::new(format!("{problem}\nSee 'kubectl {name} --help' for usage."));
+            if verb.name == diff::VERB.name {
+                failure = Failure::usage(&name, &problem);
+                failure.code = diff::FAILED;
+            }
+            return tell(&failure, &mut io);
         }
     };
     let mut session = Session {

@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::flags::{Flag, Group, Kind, flag, switch, text};
 use super::session::Session;
 use super::{
-    auth, autoscale, config, describe, events, explain, expose, get, label, pods, rollout, run,
-    scale, server, set, top,
+    apply, auth, autoscale, config, create, delete, describe, diff, events, explain, expose, get,
+    label, nodes, patch, pods, replace, rollout, run, scale, server, set, top, wait,
 };
 
 /// One verb.
@@ -30,6 +30,7 @@ pub(super) const VERBS: &[Verb] = &[
     label::ANNOTATE,
     server::RESOURCES,
     server::VERSIONS,
+    apply::VERB,
     pods::attach::VERB,
     auth::CAN_I,
     auth::WHO_AM_I,
@@ -38,8 +39,19 @@ pub(super) const VERBS: &[Verb] = &[
     config::CURRENT_CONTEXT,
     config::USE_CONTEXT,
     config::VIEW,
+    nodes::CORDON,
     pods::cp::VERB,
+    create::VERB,
+    create::kinds::CONFIG_MAP,
+    create::kinds::JOB,
+    create::kinds::NAMESPACE,
+    create::kinds::SECRET,
+    create::kinds::SERVICE_ACCOUNT,
+    create::kinds::TOKEN,
+    delete::VERB,
     describe::VERB,
+    diff::VERB,
+    nodes::drain::VERB,
     events::VERB,
     pods::exec::VERB,
     explain::VERB,
@@ -47,7 +59,9 @@ pub(super) const VERBS: &[Verb] = &[
     get::VERB,
     label::LABEL,
     pods::logs::VERB,
+    patch::VERB,
     pods::forward::VERB,
+    replace::VERB,
     rollout::HISTORY,
     rollout::PAUSE,
     rollout::RESTART,
@@ -59,9 +73,12 @@ pub(super) const VERBS: &[Verb] = &[
     set::env::VERB,
     set::image::VERB,
     set::resources::VERB,
+    nodes::taint::VERB,
     top::NODE,
     top::POD,
+    nodes::UNCORDON,
     server::VERSION,
+    wait::VERB,
 ];
 
 /// Flags of every verb.

@@ -4,88 +4,90 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Change, Changes};
+use crate::cluster::Change;
 
-/// Events of one batch; the next one follows soon.
-const MOST: usize = 500;
-
-/// Positions of this process's changes in the control plane's count. What happened while
-/// no agent ran is nobody's event: one position of its own is told as a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numbering {
-    /// The position of the change with the id `from`.
-    position: u64,
-    from: u64,
-    /// The position before, unless the control plane has that already.
-    restart: Option<u64>,
+/// Where the stream is: changes have numbers here, and positions in the count of the
+/// control plane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The number of the last change that the control plane has.
+    pub sent: u64,
+    /// What makes a position of a number; wraps.
+    shift: u64,
+    /// Whether one position is to be told as lost, since nobody knows what lies before.
+    pub restart: bool,
 }
 
-/// One batch, and what is done once it is acknowledged.
-#[derive(Debug, PartialEq)]
-pub struct Batch {
-    /// The body of the call.
-    pub body: Value,
-    /// The position that the answer acknowledges.
-    pub to: u64,
-    /// The id of the last change in it.
-    pub last: u64,
-}
-
-impl Numbering {
-    /// The change after `sent` comes after the control plane's position.
-    pub fn after(position: u64, sent: u64) -> Self {
-        let restart = (position > 0).then_some(position + 1);
+impl Place {
+    /// As an earlier agent left it.
+    pub fn of_mark(number: u64, position: u64) -> Self {
         Self {
-            position: restart.unwrap_or(0) + 1,
-            from: sent + 1,
+            sent: number,
+            shift: position.wrapping_sub(number),
+            restart: false,
+        }
+    }
+
+    /// The control plane has everything up to that position, and the next change comes
+    /// after it: what happened while no agent ran is nobody's event.
+    pub fn behind(sent: u64, position: u64) -> Self {
+        let restart = position > 0;
+        Self {
+            sent,
+            shift: (position + u64::from(restart)).wrapping_sub(sent),
             restart,
         }
     }
 
-    /// A batch was acknowledged: the gap before it is told.
-    pub fn told(self) -> Self {
-        Self {
-            restart: None,
-            ..self
-        }
+    pub fn position(&self, number: u64) -> u64 {
+        number.wrapping_add(self.shift)
     }
 
-    fn of(self, id: u64) -> u64 {
-        self.position + id.saturating_sub(self.from)
+    pub fn number(&self, position: u64) -> u64 {
+        position.wrapping_sub(self.shift)
     }
 }
 
-/// What came after the change with the id `sent`; none when that is nothing.
-pub fn events(changes: &Changes, sent: u64, numbering: Numbering) -> Option<Batch> {
-    let mut gaps: Vec<[u64; 2]> = numbering.restart.map(|it| [it, it]).into_iter().collect();
-    let mut first = sent + 1;
-    let mut list = match changes.since(sent) {
-        Ok(list) => list,
-        Err(gap) => {
-            gaps.push([numbering.of(first), numbering.of(gap.first_id) - 1]);
-            first = gap.first_id;
-            changes.since(gap.first_id - 1).unwrap_or_default()
+/// The body of a call that tells everything up to the number `until`, and the position of
+/// that; none when there is nothing to tell. What is in no event is lost.
+pub fn batch(place: &Place, until: u64, events: &[(u64, String)]) -> Option<(String, u64)> {
+    let mut next = place.sent + 1;
+    let from = place.position(next) - u64::from(place.restart);
+    let (mut gaps, mut list) = (Vec::new(), String::new());
+    if place.restart {
+        gaps.push([from, from]);
+    }
+    let mut skip = |next: u64, end: u64| {
+        if next < end {
+            gaps.push([place.position(next), place.position(end) - 1]);
         }
     };
-    list.truncate(MOST);
-    let last = list.last().map_or(first - 1, |change| change.id);
+    for (number, event) in events {
+        skip(next, *number);
+        next = number + 1;
+        list.push_str(if list.is_empty() {
+            "{\"id\":"
+        } else {
+            ",{\"id\":"
+        });
+        list.push_str(&place.position(*number).to_string());
+        list.push(',');
+        list.push_str(event.get(1..).unwrap_or("}"));
+    }
+    skip(next, until + 1);
     if list.is_empty() && gaps.is_empty() {
         return None;
     }
-    let from = numbering.restart.unwrap_or_else(|| numbering.of(sent + 1));
-    let to = numbering.of(last + 1) - 1;
-    let events: Vec<Value> = list.iter().map(|it| event(it, numbering)).collect();
-    Some(Batch {
-        body: json!({"from": from, "to": to, "gaps": gaps, "events": events}),
-        to,
-        last,
-    })
+    let to = place.position(until);
+    let gaps = json!(gaps);
+    let body = format!("{{\"from\":{from},\"to\":{to},\"gaps\":{gaps},\"events\":[{list}]}}");
+    Some((body, to))
 }
 
-fn event(change: &Change, numbering: Numbering) -> Value {
+/// A change as JSON; its position is added in front when it is known.
+pub fn event(change: &Change) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(change.at.into());
     let mut event = json!({
-        "id": numbering.of(change.id),
         "at": humantime::format_rfc3339_seconds(at).to_string(),
         "kind": change.kind.plural(),
         "what": change.what.as_str(),
@@ -93,88 +95,76 @@ fn event(change: &Change, numbering: Numbering) -> Value {
         "summary": &*change.summary,
     });
     if let Some(namespace) = &change.namespace {
-        event["namespace"] = json!(&**namespace);
+        event["namespace"] = Value::from(&**namespace);
     }
-    event
+    event.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Kind;
     use crate::report::fixture;
 
-    /// A cluster that has seen so many changes.
-    fn changes(count: u64) -> Changes {
-        fixture::changes(count)
-    }
-
-    fn positions(batch: &Batch) -> (u64, u64, Value, usize) {
-        let body = &batch.body;
-        let number = |name: &str| body[name].as_u64().unwrap();
-        let count = body["events"].as_array().unwrap().len();
-        (number("from"), number("to"), body["gaps"].clone(), count)
+    fn told(place: Place, until: u64, numbers: &[u64]) -> Option<(u64, u64, Value, Vec<u64>)> {
+        let events: Vec<_> = numbers
+            .iter()
+            .map(|it| (*it, r#"{"a":1}"#.to_owned()))
+            .collect();
+        let (body, to) = batch(&place, until, &events)?;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["to"], to);
+        let ids = body["events"].as_array().unwrap().iter();
+        let ids = ids.map(|event| event["id"].as_u64().unwrap()).collect();
+        Some((
+            body["from"].as_u64().unwrap(),
+            to,
+            body["gaps"].clone(),
+            ids,
+        ))
     }
 
     #[test]
     fn the_first_agent_counts_from_one() {
-        let numbering = Numbering::after(0, 0);
-        assert_eq!(events(&changes(0), 0, numbering), None);
-        let batch = events(&changes(3), 0, numbering).unwrap();
-        assert_eq!(positions(&batch), (1, 3, json!([]), 3));
-        assert_eq!((batch.to, batch.last), (3, 3));
-        let event = &batch.body["events"][0];
-        assert_eq!(event["id"], 1);
-        assert_eq!(event["kind"], Kind::Namespace.plural());
-        assert_eq!(event["what"], "added");
-        assert_eq!(events(&changes(3), 3, numbering.told()), None);
+        let place = Place::behind(0, 0);
+        assert_eq!(told(place, 0, &[]), None);
+        let batch = told(place, 3, &[1, 2, 3]);
+        assert_eq!(batch, Some((1, 3, json!([]), vec![1, 2, 3])));
     }
 
     #[test]
     fn the_next_agent_goes_on_behind_a_gap() {
-        let numbering = Numbering::after(70, 0);
-        let batch = events(&changes(2), 0, numbering).unwrap();
-        assert_eq!(positions(&batch), (71, 73, json!([[71, 71]]), 2));
-        assert_eq!(batch.body["events"][0]["id"], 72);
-        let batch = events(&changes(5), 2, numbering.told()).unwrap();
-        assert_eq!(positions(&batch), (74, 76, json!([]), 3));
+        let place = Place::behind(0, 70);
+        let batch = told(place, 2, &[1, 2]);
+        assert_eq!(batch, Some((71, 73, json!([[71, 71]]), vec![72, 73])));
         // Also when nothing has happened yet.
-        let batch = events(&changes(0), 0, numbering).unwrap();
-        assert_eq!(positions(&batch), (71, 71, json!([[71, 71]]), 0));
+        assert_eq!(
+            told(place, 0, &[]),
+            Some((71, 71, json!([[71, 71]]), vec![]))
+        );
+        let place = Place::behind(30, 70);
+        let batch = told(place, 32, &[32]);
+        assert_eq!(batch, Some((71, 73, json!([[71, 71], [72, 72]]), vec![73])));
     }
 
     #[test]
-    fn what_the_ring_has_lost_is_a_gap() {
-        let limit = Changes::LIMIT as u64;
-        let numbering = Numbering::after(0, 0);
-        let batch = events(&changes(limit + 10), 4, numbering).unwrap();
-        assert_eq!(positions(&batch), (5, 510, json!([[5, 10]]), 500));
-        assert_eq!(batch.last, 510);
-        let batch = events(&changes(limit + 10), 510, numbering).unwrap();
-        assert_eq!(positions(&batch), (511, 1010, json!([]), 500));
+    fn what_an_earlier_agent_left_goes_on_where_it_was() {
+        let place = Place::of_mark(5, 90);
+        let batch = told(place, 9, &[6, 8]);
+        assert_eq!(
+            batch,
+            Some((91, 94, json!([[92, 92], [94, 94]]), vec![91, 93]))
+        );
+        assert_eq!(place.number(94), 9);
+        assert_eq!(told(place, 5, &[]), None);
     }
 
     #[test]
-    fn every_position_is_told_once_whatever_is_lost() {
-        let mut next = 1;
-        let (mut sent, mut count) = (0, 0);
-        let numbering = Numbering::after(0, 0);
-        for grown in [10, 600, 3_000, 20, 0, 1_100] {
-            count += grown;
-            let changes = changes(count);
-            while let Some(batch) = events(&changes, sent, numbering) {
-                let body = &batch.body;
-                assert_eq!(body["from"], next);
-                let mut covered = 0;
-                for gap in body["gaps"].as_array().unwrap() {
-                    covered += gap[1].as_u64().unwrap() + 1 - gap[0].as_u64().unwrap();
-                }
-                covered += body["events"].as_array().unwrap().len() as u64;
-                assert_eq!(next + covered - 1, batch.to);
-                next = batch.to + 1;
-                sent = batch.last;
-            }
-            assert_eq!(next, count + 1);
-        }
+    fn an_event_says_what_happened() {
+        let changes = fixture::changes(1);
+        let event: Value = serde_json::from_str(&event(changes.iter().next().unwrap())).unwrap();
+        assert_eq!(event["kind"], "namespaces");
+        assert_eq!(event["what"], "added");
+        assert_eq!(event["name"], "namespace-0");
+        assert_eq!(event["at"], "2023-11-14T22:13:20Z");
     }
 }

@@ -20,6 +20,7 @@ static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 pub(super) fn facts() -> Facts<'static> {
     Facts {
         commands: None,
+        changes: None,
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(THEN) + 100),
         uptime: Duration::from_secs(90),
         agent_id: None,
@@ -35,13 +36,13 @@ pub(super) fn facts() -> Facts<'static> {
 }
 
 /// Nothing known.
-pub(super) fn empty() -> State {
+pub(crate) fn empty() -> State {
     State::new(1)
 }
 
 /// Two nodes, one of them measured; a deployment of two pods, one of them
 /// crashing; no service was ever listed.
-pub(super) fn cluster() -> State {
+pub(crate) fn cluster() -> State {
     let mut state = empty();
     state.apply(
         Update::Server(ServerFacts {

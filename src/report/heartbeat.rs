@@ -21,6 +21,7 @@ pub fn heartbeat(snapshot: &Snapshot, agent_id: &str, facts: &Facts<'_>) -> Hear
             counts: figures::counts(snapshot),
             uptime: Some(facts.uptime.as_secs()),
             commands: facts.commands,
+            changes: facts.changes.clone(),
         },
     }
 }

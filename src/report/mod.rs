@@ -14,7 +14,7 @@ mod status;
 mod summary;
 mod view;
 
-pub use events::{Numbering, events};
+pub use events::{Place, batch, event};
 pub use health::{Health, health};
 pub use heartbeat::heartbeat;
 pub use list::list;
@@ -24,6 +24,8 @@ pub use summary::summary;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use crate::control::proto::{AgentStatus, InHand, ProxyStatus};
 
@@ -46,6 +48,8 @@ pub struct Facts<'a> {
     pub proxy_status: ProxyStatus,
     /// None where commands are not taken.
     pub commands: Option<InHand>,
+    /// How the stream of changes is; none before it began.
+    pub changes: Option<Value>,
     /// What the control plane may ask of this agent.
     pub capabilities: &'a [&'a str],
 }
@@ -63,4 +67,4 @@ pub const CAPABILITIES: &[&str] = &[
 ];
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -17,6 +17,7 @@ mod survey;
 
 use std::time::Duration;
 
+pub use forward::Limits;
 pub use heartbeat::Heartbeat;
 pub use keep::Keeper;
 pub use reflect::{Feed, resource};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use serde_json::Value;
+
 use crate::control::proto::{AgentStatus, InHand, ProxyStatus, WantedIntervals};
 use crate::control::{Client, Intervals, Link};
 use crate::kubectl;
@@ -32,6 +34,7 @@ pub struct Session {
     intervals: Mutex<Intervals>,
     capabilities: Vec<&'static str>,
     in_hand: Mutex<Option<InHand>>,
+    changes: Mutex<Option<Value>>,
 }
 
 impl Session {
@@ -48,6 +51,7 @@ impl Session {
             intervals: Mutex::new(intervals),
             capabilities: capabilities(),
             in_hand: Mutex::new(None),
+            changes: Mutex::new(None),
         }
     }
 
@@ -83,11 +87,18 @@ impl Session {
         *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
     }
 
+    /// What the next heartbeat says about the stream of changes.
+    pub(super) fn set_changes(&self, changes: Value) {
+        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes);
+    }
+
     /// What a report says besides the cluster's state.
     pub(super) fn facts<'a>(&'a self, id: Option<&'a str>, status: AgentStatus) -> Facts<'a> {
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         Facts {
             commands: *in_hand,
+            changes: changes.clone(),
             now: SystemTime::now(),
             uptime: self.identity.started.elapsed(),
             agent_id: id,

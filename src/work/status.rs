@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 
-use super::forward::{self, Forward};
+use super::forward::{Forward, Limits};
 use super::{LONGEST_WAIT, Session};
 use crate::backoff::jitter;
 use crate::cluster::Published;
@@ -30,13 +30,18 @@ pub struct Status {
 
 impl Status {
     /// `due` asks for a status now, whatever the interval.
-    pub fn new(session: Arc<Session>, published: Published, due: Receiver<()>) -> Self {
+    pub fn new(
+        session: Arc<Session>,
+        published: Published,
+        due: Receiver<()>,
+        limits: Limits,
+    ) -> Self {
         Self {
             session,
             published,
             due,
             next: Instant::now(),
-            forward: Forward::new(Instant::now()),
+            forward: Forward::new(limits, Instant::now()),
             told: None,
         }
     }
@@ -47,7 +52,11 @@ impl Status {
             beat.stamp(now);
             let left = self.next.saturating_duration_since(now);
             select! {
-                recv(stop.closed()) -> _ => return Ok(()),
+                recv(stop.closed()) -> _ => {
+                    // What was not sent is for the next agent.
+                    self.forward.step(&self.session, &self.published.current(), None);
+                    return Ok(());
+                }
                 recv(self.due) -> due => match due {
                     Ok(()) => self.step(stop),
                     Err(_) => return Err("the heartbeat has ended".into()),
@@ -60,7 +69,7 @@ impl Status {
     /// How long the stream of changes can wait.
     fn rest(&self, now: Instant) -> Duration {
         let rest = self.forward.due().saturating_duration_since(now);
-        rest.clamp(forward::TURN, TURN)
+        rest.min(TURN)
     }
 
     fn turn(&mut self, stop: &Stop) {
@@ -68,11 +77,10 @@ impl Status {
         if now >= self.next {
             self.step(stop);
         }
-        if now >= self.forward.due()
-            && let Some(id) = self.connected()
-        {
+        if now >= self.forward.due() {
+            let id = self.connected();
             let snapshot = self.published.current();
-            self.forward.step(&self.session, &snapshot, &id);
+            self.forward.step(&self.session, &snapshot, id.as_deref());
         }
     }
 
@@ -86,7 +94,8 @@ impl Status {
     fn step(&mut self, stop: &Stop) {
         let interval = self.session.intervals().status;
         self.next = Instant::now() + jitter(interval, fastrand::f64());
-        let Some(id) = self.connected() else {
+        let id = self.connected();
+        let Some(id) = id.filter(|_| !self.forward.is_spent()) else {
             return;
         };
         let snapshot = self.published.current();

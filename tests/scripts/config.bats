@@ -49,6 +49,18 @@ typed() { # LINE... -- ARGUMENT...
 	[ "$(sed 1d "$T/out/agent.yaml")" = "token: \"$secret\"" ]
 }
 
+@test "a policy is named, and must be there" {
+	cd "$T"
+	script generate-config.sh --standalone --policy-file policy.yaml
+	is 1 "cannot read policy.yaml"
+	[ ! -e agent.yaml ]
+	echo "read_only: true" >policy.yaml
+	PIPEOPS_POLICY_FILE=policy.yaml script generate-config.sh --standalone
+	is 0 "policy_file $T/policy.yaml"
+	[ "$(sed 1d agent.yaml)" = "policy_file: \"$T/policy.yaml\"" ]
+	[ "$(sed 1d agent.env)" = "PIPEOPS_POLICY_FILE=$T/policy.yaml" ]
+}
+
 @test "standalone" {
 	script generate-config.sh --output "$T/out" --standalone
 	is 0 "standalone: no token"

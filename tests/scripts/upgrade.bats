@@ -327,3 +327,24 @@ untouched() {
 	not_called '^curl'
 	[ -f "$T/root/var/lib/rancher/k3s/agent/images/pipeops-agent-0.2.0-image.tar" ]
 }
+
+@test "a folder of one's own for backups is found again, and removed" {
+	installed
+	release 0.2.0
+	mkdir "$T/own"
+	(cd "$T" && script upgrade.sh --to 0.2.0 --backup-dir own && is 0 "backup: $T/own/uid-of-the-cluster/1")
+	[ ! -e "$(backups)/1" ]
+	script upgrade.sh --rollback
+	is 0 "kept: --backup-dir $T/own"
+	runs 0.1.0
+	release 0.3.0
+	script upgrade.sh --to 0.3.0 --backup-dir "$T/another"
+	script upgrade.sh --to 0.2.0
+	is 0 "kept: --backup-dir $T/another" "backup: $T/another/uid-of-the-cluster/2"
+	[ -z "$(find "$T/root/var/lib/pipeops-install/backups" "$T/own" "$T/another" -mindepth 1 -type d ! -perm 700 -o -type f ! -perm 600)" ]
+	script uninstall.sh --yes
+	is 0 "removed: backups in $T/own/uid-of-the-cluster" "removed: backups in $T/another/uid-of-the-cluster"
+	[ -d "$T/own" ]
+	[ ! -e "$T/own/uid-of-the-cluster" ]
+	[ ! -e "$T/root/var/lib/pipeops-install/backups" ]
+}

@@ -73,7 +73,8 @@ fn command_line(kind: &str, fields: &mut Fields) -> Result<Kubectl, String> {
 type Line = (Vec<String>, Option<String>);
 
 fn apply(fields: &mut Fields) -> Result<Line, String> {
-    let mut words = vec!["apply".to_owned(), "--filename=-".to_owned()];
+    let words = ["apply", "--server-side", "--filename=-"];
+    let mut words = words.map(str::to_owned).to_vec();
     fields.switch("dry_run", "--dry-run=server", &mut words)?;
     fields.switch("force_conflicts", "--force-conflicts", &mut words)?;
     Ok((words, Some(fields.needed("manifest")?)))
@@ -215,7 +216,7 @@ mod tests {
     fn types_become_command_lines() {
         let manifest = json!({"manifest": "kind: Pod", "namespace": "shop", "dry_run": true});
         let (words, kubectl) = line("apply", manifest);
-        assert_eq!(words, "apply --filename=- --dry-run=server");
+        assert_eq!(words, "apply --server-side --filename=- --dry-run=server");
         assert_eq!(kubectl.stdin.as_deref(), Some("kind: Pod"));
         assert_eq!(kubectl.namespace.as_deref(), Some("shop"));
         for (kind, payload, words) in [

@@ -6,19 +6,20 @@
 //! again by the control plane, which has it. See `docs/adr/0012-commands.md`.
 
 mod codec;
-mod file;
 mod ledger;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use codec::ID_LIMIT;
 use codec::{Fact, Record};
-use file::{Contents, File};
 pub use ledger::{Ledger, State};
 
 use super::End;
+use crate::frames::File;
+use crate::metrics::Gauge;
 
 /// Rewriting a file shorter than this gains nothing.
 const COMPACT_FROM: u64 = 64 * 1024;
@@ -37,6 +38,7 @@ pub struct Journal {
     recovered: bool,
     /// Whether another agent uses it, which is about to end.
     in_use: bool,
+    size: Arc<Gauge>,
 }
 
 /// What an earlier agent left.
@@ -67,7 +69,13 @@ impl Journal {
             compacted: 0,
             recovered: false,
             in_use: false,
+            size: Arc::default(),
         }
+    }
+
+    /// Bytes in the file, whenever somebody looks.
+    pub fn size(&self) -> Arc<Gauge> {
+        Arc::clone(&self.size)
     }
 
     pub fn is_recovered(&self) -> bool {
@@ -161,10 +169,10 @@ impl Journal {
             return Ok(());
         }
         let room = self.limit / 2;
-        let kept = |contents: Contents| ledger::compact(contents.records, now, room);
         self.on_file(|file| {
-            let kept = kept(file.read()?);
-            file.replace(&kept)
+            let mut records = Vec::new();
+            file.read(&mut |body| take(&mut records, body))?;
+            file.replace(&encoded(&ledger::compact(records, now, room)))
         })?;
         self.compacted = self.file.as_ref().map_or(0, File::length);
         if self.compacted + more > limit {
@@ -179,10 +187,11 @@ impl Journal {
     fn open(&mut self, ledger: &mut Ledger, now: u32) -> Result<Recovered, Error> {
         let path = self.path.clone().ok_or(Error::NoFolder)?;
         let failed = |error| Error::File(path.clone(), error);
-        let mut file = File::open(&path).map_err(failed)?;
-        let contents = file.read().map_err(failed)?;
+        let mut file = File::open(&path, codec::FIRST_LINE).map_err(failed)?;
+        let mut records = Vec::new();
+        let contents = file.read(&mut |body| take(&mut records, body));
+        let contents = contents.map_err(failed)?;
         let mut warnings = Vec::new();
-        let mut records = contents.records;
         if let Some(reason) = contents.damage {
             let aside = file.set_aside().map_err(failed)?;
             warnings.push(format!(
@@ -197,8 +206,8 @@ impl Journal {
                 at: now,
                 fact: Fact::Damaged,
             });
-            file.replace(&ledger::compact(records.clone(), now, self.limit / 2))
-                .map_err(failed)?;
+            let kept = ledger::compact(records.clone(), now, self.limit / 2);
+            file.replace(&encoded(&kept)).map_err(failed)?;
         }
         if contents.torn {
             warnings.push(format!(
@@ -206,6 +215,7 @@ impl Journal {
                 path.display()
             ));
         }
+        self.size.set(file.length());
         self.file = Some(file);
         let open = ledger.recover(records);
         Ok(Recovered { open, warnings })
@@ -216,8 +226,25 @@ impl Journal {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let file = self.file.as_mut();
         let acted = file.map_or_else(|| Err(gone()), act);
+        self.size.set(self.file.as_ref().map_or(0, File::length));
         acted.map_err(|error| Error::File(path, error))
     }
+}
+
+/// Adds what a body says; false when it says nothing.
+fn take(records: &mut Vec<Record>, body: &[u8]) -> bool {
+    let record = codec::record(body);
+    let is_record = record.is_some();
+    records.extend(record);
+    is_record
+}
+
+fn encoded(records: &[Record]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    records
+        .iter()
+        .for_each(|record| codec::encode(record, &mut bytes));
+    bytes
 }
 
 impl fmt::Display for Error {

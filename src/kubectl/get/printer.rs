@@ -112,7 +112,11 @@ impl<'a> Table<'a> {
         match name {
             "kind" => self.kind = walk.value()?,
             "metadata" => self.metadata = walk.value()?,
-            "columnDefinitions" => self.column_definitions = walk.value()?,
+            // Null where a watch goes on.
+            "columnDefinitions" => {
+                let columns: Option<_> = walk.value()?;
+                self.column_definitions = columns.unwrap_or_default();
+            }
             "rows" => walk.items(&mut |walk| {
                 self.rows.push(Row::read(walk)?);
                 Ok(())
@@ -324,6 +328,21 @@ mod tests {
         };
         let expected = "NAMESPACE|NAME|AGE|MORE|B|LABELS\nx|pod/a|5m...|7|c|a/b=c\n";
         assert_eq!(printed(options, TABLE), expected);
+    }
+
+    #[test]
+    fn what_a_watch_adds_has_the_columns_of_before() {
+        let mut printer = Printer::new(Options::default());
+        let mut text = String::new();
+        let next = r#"{"kind": "Table", "columnDefinitions": null,
+            "rows": [{"cells": ["b", "6m", 8], "object": null}]}"#;
+        for table in [TABLE, next] {
+            let mut table = Table::read(table.as_bytes()).unwrap();
+            printer.begin(&mut table, false, &mut text);
+            text += &printer.row(&table.rows[0], "");
+        }
+        let text = text.replace(KIND, "").replace('\t', "|");
+        assert_eq!(text, "NAME|AGE\na|5m...\nb|6m\n");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::kubectl::failure::Failure;
+use crate::kubectl::labels;
 
 /// Always written, as it tells of the last change.
 const CAUSE: &str = "kubernetes.io/change-cause";
-const LONGEST: usize = 63;
 
 /// What is to be written and removed.
 pub(super) struct Notes {
@@ -63,24 +63,10 @@ pub(super) fn parse(pairs: &[String], word: &'static str) -> Result<Notes, Failu
 }
 
 fn valid(pair: &str, value: &str) -> Result<(), Failure> {
-    let ends = |end: Option<char>| end.is_none_or(|c| c.is_ascii_alphanumeric());
-    let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let mut problems = Vec::new();
-    if value.len() > LONGEST {
-        problems.push("must be no more than 63 bytes");
-    }
-    if !value.chars().all(inside) || !ends(value.chars().next()) || !ends(value.chars().last()) {
-        problems.push(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-             '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  \
-             or 'my_value',  or '12345', regex used for validation is \
-             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
-        );
-    }
+    let problems = labels::value_problems(value).replace("; ", ";");
     if problems.is_empty() {
         return Ok(());
     }
-    let problems = problems.join(";");
     Err(Failure::new(format!(
         "invalid label value: {pair:?}: {problems}"
     )))

@@ -8,7 +8,7 @@ pub(super) mod exec;
 pub(super) mod forward;
 pub(super) mod logs;
 mod ports;
-mod run;
+pub(super) mod run;
 mod terminal;
 
 use std::time::{Duration, Instant};

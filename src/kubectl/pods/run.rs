@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,6 +15,9 @@ use crate::kubectl::{self, Failure};
 use crate::stop::Stop;
 use crossbeam_channel::{bounded, select};
 
+/// As good as none.
+pub(super) const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What a command reads and writes.
 pub(super) struct Pipes<'a> {
     /// None if it reads nothing.
@@ -22,9 +26,10 @@ pub(super) struct Pipes<'a> {
     pub(super) err: &'a mut dyn Write,
 }
 
-/// Does `work`, and calls `end` if it is to stop before that is done.
-pub(super) fn until_stopped<T>(
+/// Does `work`, and calls `end` if it is to stop before that is done, or takes longer.
+pub(in crate::kubectl) fn until_stopped<T>(
     stop: &Stop,
+    most: Duration,
     end: &(dyn Fn() + Sync),
     work: impl FnOnce() -> T,
 ) -> T {
@@ -35,6 +40,7 @@ pub(super) fn until_stopped<T>(
             select! {
                 recv(stop.closed()) -> _ => end(),
                 recv(over) -> _ => {}
+                default(most) => end(),
             }
         });
         let outcome = work();
@@ -90,7 +96,7 @@ pub(super) fn outcome(
         out: pipes.out,
         err: pipes.err,
     };
-    let outcome = until_stopped(stop, &|| closer.close(), || running.run(streams));
+    let outcome = until_stopped(stop, NO_LIMIT, &|| closer.close(), || running.run(streams));
     outcome.map_err(broken)
 }
 

@@ -1,6 +1,7 @@
 //! Which objects a command line means: `pods`, `pod a b`, `deploy/web svc/web`, `all`,
 //! with selectors and namespaces.
 
+mod selector;
 mod visit;
 mod words;
 
@@ -69,6 +70,17 @@ impl Ask {
         }
     }
 
+    /// An object of a file that has a name.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn named(&self) -> Result<(), Failure> {
+        match self.name.as_str() {
+            "" => Err(Failure::new("resource name may not be empty")),
+            _ => Ok(()),
+        }
+    }
+
     pub fn path(&self) -> String {
         let path = self.resource.path(&self.namespace, &self.name);
         match self.part.as_str() {
@@ -123,7 +135,7 @@ impl Session<'_> {
                      resource arguments as well",
                 ));
             }
-            return self.select_files(&api);
+            return self.select_files();
         }
         let all_namespaces = self.flags.on("all-namespaces");
         let words = Words {
@@ -141,25 +153,48 @@ impl Session<'_> {
         words.select(&self.words)
     }
 
-    fn select_files(&mut self, api: &Api) -> Result<Selected, Failure> {
-        let documents = manifest::read(self)?;
-        let explicit = self.flags.given("namespace");
-        let ask = |document| of_document(api, document, explicit);
+    fn select_files(&mut self) -> Result<Selected, Failure> {
+        let (asks, failures, is_one_file) = self.files()?;
+        Failure::all(failures)?;
+        // Without a name it would be all of its kind.
+        asks.iter().try_for_each(Ask::named)?;
         Ok(Selected {
-            is_single: documents.is_one_file && documents.all.len() == 1,
-            asks: documents
-                .all
-                .into_iter()
-                .map(ask)
-                .collect::<Result<_, _>>()?,
+            is_single: is_one_file && asks.len() == 1,
+            asks,
             ..Selected::default()
         })
+    }
+
+    /// The objects of `--filename` that `--selector` fits, also those without a name, and
+    /// why others have no place.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn documents(&mut self) -> Result<(Vec<Ask>, Vec<Failure>), Failure> {
+        let (mut asks, failures, _) = self.files()?;
+        let labels = self.flags.text("selector");
+        asks.retain(|ask| selector::fits(labels, &ask.object));
+        Ok((asks, failures))
+    }
+
+    fn files(&mut self) -> Result<(Vec<Ask>, Vec<Failure>, bool), Failure> {
+        let api = self.api()?;
+        let documents = manifest::read(self)?;
+        let explicit = self.flags.given("namespace");
+        let (mut asks, mut failures) = (Vec::new(), Vec::new());
+        for document in documents.all {
+            match of_document(&api, document, explicit) {
+                Ok(ask) => asks.push(ask),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Ok((asks, failures, documents.is_one_file))
     }
 }
 
 /// Where the object of a file belongs; `explicit` if the command line names a namespace.
 fn of_document(api: &Api, document: Document, explicit: bool) -> Result<Ask, Failure> {
-    let Document { source, object } = document;
+    let Document { source, mut object } = document;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     let name = text(&object["metadata"]["name"]);
@@ -181,6 +216,9 @@ fn of_document(api: &Api, document: Document, explicit: bool) -> Result<Ask, Fai
             "the namespace from the provided object {namespace:?} does not match the namespace \
              {given:?}. You must pass '--namespace={namespace}' to perform this operation."
         )));
+    }
+    if resource.is_namespaced && object["metadata"].is_object() {
+        object["metadata"]["namespace"] = namespace.as_str().into();
     }
     Ok(Ask {
         resource: resource.clone(),

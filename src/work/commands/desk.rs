@@ -83,6 +83,10 @@ impl Desk {
     /// For the next heartbeat.
     fn tell_counts(&self, state: &State) {
         let in_hand = state.in_hand(self.tools.is_fleeting);
+        let stats = &self.tools.stats;
+        stats.waiting.set(in_hand.waiting);
+        stats.running.set(in_hand.running);
+        stats.untold.set(in_hand.untold);
         self.tools.session.set_in_hand(in_hand);
     }
 
@@ -113,6 +117,7 @@ impl Desk {
             self.post(&mut state, Letter::without_run(&command.id, end, reason));
         } else if let Task::Cancel(id) = &command.task {
             let letter = self.cancel(&mut state, &command.id, id);
+            self.tools.stats.end(letter.end.outcome);
             self.post(&mut state, letter);
         } else {
             log::info!("command {}: {}", command.id, command.kind);
@@ -147,6 +152,7 @@ impl Desk {
 
     /// Notes what did not even begin.
     fn audit(&self, id: &str, kind: &str, end: End, reason: &str) {
+        self.tools.stats.end(end.outcome);
         self.tools.audit.note(&Operation {
             id,
             kind,
@@ -170,6 +176,7 @@ impl Desk {
         } else if let Some(place) = state.queue.iter().position(is_meant) {
             state.queue.remove(place);
             let end = End::without_run(Outcome::Cancelled);
+            self.tools.stats.end(end.outcome);
             let letter = Letter::without_run(id, end, "cancelled before it began");
             state.outbox.push_back(letter);
         } else {
@@ -196,6 +203,7 @@ impl Desk {
     }
 
     pub(super) fn finish(self: &Arc<Self>, job: &Arc<Job>, letter: Letter) {
+        self.tools.stats.end(letter.end.outcome);
         let mut state = self.state();
         state.running.retain(|other| !Arc::ptr_eq(other, job));
         self.post(&mut state, letter);

@@ -21,7 +21,7 @@ use crate::cluster::Published;
 use crate::commands::audit::Audit;
 use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
-use crate::commands::{Command, Invalid, Keys, Outcome as How};
+use crate::commands::{self, Command, Invalid, Keys, Outcome as How};
 use crate::control::{Client, Error, Verdict};
 use crate::group::Outcome;
 use crate::health::Beat;
@@ -58,6 +58,7 @@ pub struct Tools {
     /// None: commands need no signature.
     pub keys: Option<Keys>,
     pub audit: Audit,
+    pub stats: Arc<commands::Stats>,
     /// Whether the folder for state goes with the pod or the machine.
     pub is_fleeting: bool,
 }

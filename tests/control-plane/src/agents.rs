@@ -10,12 +10,11 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::Commands;
 
-/// Events kept for each agent; older ones are dropped.
-const EVENTS: usize = 1000;
-
 #[derive(Debug)]
 pub(crate) struct Agents {
     file: Option<PathBuf>,
+    /// Events kept for each agent; older ones are dropped.
+    kept: usize,
     known: BTreeMap<String, Agent>,
     settings: Map<String, Value>,
 }
@@ -31,6 +30,8 @@ pub(crate) struct Agent {
     pub(crate) status: Value,
     pub(crate) statuses: u64,
     pub(crate) events: Vec<Value>,
+    /// Told as lost, as they came.
+    pub(crate) gaps: Vec<Value>,
     /// Up to which event all is here.
     pub(crate) position: u64,
     /// Positions that were told as lost.
@@ -41,7 +42,7 @@ pub(crate) struct Agent {
 }
 
 impl Agents {
-    pub(crate) fn load(file: Option<PathBuf>) -> io::Result<Self> {
+    pub(crate) fn load(file: Option<PathBuf>, kept: usize) -> io::Result<Self> {
         let mut known = BTreeMap::new();
         let text = match file.as_ref().map(fs::read_to_string) {
             None => String::new(),
@@ -54,6 +55,7 @@ impl Agents {
         }
         Ok(Self {
             file,
+            kept,
             known,
             settings: Map::new(),
         })
@@ -61,6 +63,22 @@ impl Agents {
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Agent> {
         self.known.get_mut(id)
+    }
+
+    /// Takes a batch of events in; the position that is complete now.
+    pub(crate) fn take_events(
+        &mut self,
+        id: &str,
+        events: &[Value],
+        gaps: &[Value],
+        to: u64,
+    ) -> Option<u64> {
+        let agent = self.known.get_mut(id)?;
+        let position = agent.take_events(events, gaps, to);
+        for list in [&mut agent.events, &mut agent.gaps] {
+            list.drain(..list.len().saturating_sub(self.kept));
+        }
+        Some(position)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &Agent)> {
@@ -150,8 +168,8 @@ impl Agents {
 }
 
 impl Agent {
-    /// Takes in the events that are not here yet; the position that is complete now.
-    pub(crate) fn take_events(&mut self, events: &[Value], gaps: &[Value], to: u64) -> u64 {
+    /// Takes in what is not here yet; the position that is complete now.
+    fn take_events(&mut self, events: &[Value], gaps: &[Value], to: u64) -> u64 {
         let position = self.position;
         let fresh = |at: &u64| (position + 1..=to).contains(at);
         let came = events.iter().filter_map(|event| event["id"].as_u64());
@@ -166,8 +184,8 @@ impl Agent {
         self.missing += to.saturating_sub(position).saturating_sub(came + told);
         let new = |event: &&Value| event["id"].as_u64().is_some_and(|id| id > position);
         self.events.extend(events.iter().filter(new).cloned());
-        let surplus = self.events.len().saturating_sub(EVENTS);
-        self.events.drain(..surplus);
+        let new = |gap: &&Value| gap[1].as_u64().is_some_and(|end| end > position);
+        self.gaps.extend(gaps.iter().filter(new).cloned());
         self.position = position.max(to);
         self.position
     }
@@ -183,6 +201,7 @@ impl Agent {
             "status": self.status,
             "statuses": self.statuses,
             "events": self.events,
+            "gaps": self.gaps,
             "position": self.position,
             "lost": self.lost,
             "missing": self.missing,
@@ -201,6 +220,7 @@ impl Agent {
             status: saved["status"].clone(),
             statuses: number("statuses"),
             events: saved["events"].as_array().cloned().unwrap_or_default(),
+            gaps: saved["gaps"].as_array().cloned().unwrap_or_default(),
             position: number("position"),
             lost: number("lost"),
             missing: number("missing"),

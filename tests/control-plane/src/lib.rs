@@ -39,6 +39,8 @@ pub struct Options {
     pub names: Vec<String>,
     /// Remember agents here across restarts.
     pub file: Option<PathBuf>,
+    /// Events of an agent that are remembered.
+    pub events: usize,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             tls: None,
             names: Vec::new(),
             file: None,
+            events: 1000,
         }
     }
 }
@@ -143,6 +146,16 @@ impl Handle {
         let mut agents = self.plane.agents();
         let agent = agents.get_mut(agent);
         agent.map_or_else(Vec::new, |agent| agent.commands.list())
+    }
+
+    /// The events of an agent after that position, as far as they are remembered.
+    pub fn events(&self, agent: &str, after: u64) -> Vec<Value> {
+        let agents = self.plane.agents();
+        let known = agents.all().find(|(id, _)| *id == agent);
+        let known = known.map_or(&[][..], |(_, known)| &known.events);
+        let new = |event: &&Value| event["id"].as_u64() > Some(after);
+        let from = known.partition_point(|event| !new(&event));
+        known[from..].to_vec()
     }
 
     /// As `GET /transcript`: the latest exchanges, oldest first.

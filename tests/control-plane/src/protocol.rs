@@ -141,12 +141,12 @@ fn status(id: &str, body: Value, agents: &mut Agents, now: &str) -> Result<Respo
 }
 
 fn events(id: &str, body: &Value, agents: &mut Agents, now: &str) -> Result<Response, Response> {
-    let agent = known(id, agents, now)?;
+    known(id, agents, now)?;
     let (Some(to), Some(events)) = (body["to"].as_u64(), body["events"].as_array()) else {
         return Err(Response::problem(422, "/to or /events is missing"));
     };
     let gaps = body["gaps"].as_array().map_or(&[][..], Vec::as_slice);
-    let position = agent.take_events(events, gaps, to);
+    let position = agents.take_events(id, events, gaps, to);
     agents.save();
     Ok(Response::json(200, &json!({"acknowledged": position})))
 }

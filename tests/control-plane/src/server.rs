@@ -57,7 +57,7 @@ impl Plane {
         let open = |folder| Certificates::open(folder, &options.names);
         Ok(Self {
             token: options.token.clone(),
-            agents: Mutex::new(Agents::load(options.file.clone())?),
+            agents: Mutex::new(Agents::load(options.file.clone(), options.events)?),
             queued: Condvar::new(),
             faults: Mutex::default(),
             transcript: Transcript::default(),

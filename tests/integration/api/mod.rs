@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod metrics;
+
 use serde_json::Value;
 
 use super::support::{Agent, Answer, TinyApi, eventually, request_with};

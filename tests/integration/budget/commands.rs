@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{median, seen, shipped};
-use crate::commands::{Rig, kill_often};
+use crate::commands::{Plan, Rig, kill_often, stream};
 use crate::support::api_server::Op;
 
 #[test]
@@ -39,4 +39,17 @@ fn two_hundred_kills_lose_nothing_and_run_nothing_twice() {
     if shipped("two hundred kills").is_some() {
         kill_often(200);
     }
+}
+
+#[test]
+fn a_hundred_thousand_changes_with_thirty_cuts_are_all_told() {
+    if shipped("a hundred thousand changes").is_none() {
+        return;
+    }
+    let told = stream(&Plan {
+        changes: 100_000,
+        time: Duration::from_secs(55),
+        cuts: 30,
+    });
+    assert!(told.resident <= 6_000_000, "{told:?}");
 }

@@ -77,7 +77,7 @@ fn the_api_server_takes_the_chart_with_all_values_set() {
     let namespace = cluster.namespace("values");
     let golden = Path::new(ROOT).join("tests/chart/golden.yaml");
     let golden = std::fs::read_to_string(golden).unwrap();
-    assert_eq!(objects(&golden).len(), 17);
+    assert_eq!(objects(&golden).len(), 19);
     let mut text = golden.replace("pipeops-system", &namespace.name);
     for named in ["shop", "till"] {
         text = text.replace(

@@ -15,8 +15,9 @@ use super::rig::{Cluster, cluster};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments");
 /// The namespace of the manifests.
 const NAMESPACE: &str = "pipeops-system";
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "agent.yaml",
+    "monitoring/network-policy.yaml",
     "network-policies.yaml",
     "rbac-full.yaml",
     "rbac-kubelet-summary.yaml",
@@ -24,7 +25,14 @@ const FILES: [&str; 7] = [
     "rbac-standard.yaml",
     "rbac/secrets.yaml",
 ];
-const COMPONENTS: [&str; 5] = ["full", "k3s", "minimal", "pvc", "read-only"];
+const COMPONENTS: [&str; 6] = [
+    "full",
+    "k3s",
+    "minimal",
+    "../monitoring",
+    "pvc",
+    "read-only",
+];
 /// Each rule of an operation role says for which commands it is.
 const ROLES: [&str; 6] = [
     "workloads",
@@ -62,7 +70,10 @@ fn the_api_server_takes_what_kustomize_makes() {
         assert_ne!(made, plain, "{component} changes something");
         try_out(&cluster, &namespace.name, &made);
     }
-    let together = kustomize(&cluster, &["full", "k3s", "minimal", "pvc"]);
+    let together = kustomize(
+        &cluster,
+        &["full", "k3s", "minimal", "../monitoring", "pvc"],
+    );
     try_out(&cluster, &namespace.name, &together);
 }
 
@@ -248,6 +259,7 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     let [deny, agent] = policies.as_slice() else {
         panic!("{policies:?}")
     };
+    let monitoring = objects(&read("monitoring/network-policy.yaml"));
     let both = json!(["Ingress", "Egress"]);
     assert_eq!(
         deny["spec"],
@@ -255,8 +267,12 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     );
     assert_eq!(agent["spec"]["policyTypes"], both);
     let mut allowed = Vec::new();
-    for (direction, side) in [("ingress", "from"), ("egress", "to")] {
-        for rule in agent["spec"][direction].as_array().unwrap() {
+    for (policy, direction, side) in [
+        (agent, "ingress", "from"),
+        (&monitoring[0], "ingress", "from"),
+        (agent, "egress", "to"),
+    ] {
+        for rule in policy["spec"][direction].as_array().unwrap() {
             for port in rule["ports"].as_array().unwrap() {
                 let protocol = port["protocol"].as_str().unwrap();
                 let peer = peer(&rule[side]);
@@ -284,9 +300,14 @@ fn peer(peers: &Value) -> &'static str {
     }]);
     let named =
         json!([{"namespaceSelector": {"matchLabels": {"pipeops.io/agent-access": "allowed"}}}]);
+    let scraper = json!([{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}},
+    }]);
     match peers {
         Value::Null => "any address",
         peers if *peers == dns => "pods `k8s-app=kube-dns` in `kube-system`",
+        peers if *peers == scraper => "pods `app.kubernetes.io/name=prometheus` in `monitoring`",
         peers if *peers == named => "namespaces labelled `pipeops.io/agent-access=allowed`",
         peers => panic!("not in the words of the page: {peers}"),
     }

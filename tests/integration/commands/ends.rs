@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::support::eventually;
 use super::{Rig, pod_path, touch};
-use crate::support::api_server::{Fault, Gate, Op};
+use crate::support::api_server::{Fault, Gate, Op, object};
 
 #[test]
 fn a_time_limit_ends_a_command() {
@@ -54,6 +54,48 @@ fn a_cancel_ends_what_runs_and_drops_what_waits() {
         (&result["success"], &result["exit_code"]),
         (&json!(false), &json!(1))
     );
+}
+
+/// A wait ends in the middle of its watch, a drain between two tries of an eviction.
+#[test]
+fn waiting_and_draining_end_at_once_when_they_are_cancelled() {
+    let rig = Rig::new();
+    let kind = |name: &str, kind: &str, namespaced: bool| json!({"name": name, "kind": kind, "namespaced": namespaced, "verbs": ["get", "list"]});
+    let kinds = [kind("pods", "Pod", true), kind("nodes", "Node", false)];
+    rig.api.set_answer("/api/v1", json!({"resources": kinds}));
+    let mut node = object("nodes", "first");
+    node["spec"]["unschedulable"] = json!(true);
+    rig.api.set_answer("/api/v1/nodes/first", node);
+    let pod = object("pods", "first");
+    let namespace = pod["metadata"]["namespace"].as_str().unwrap();
+    let eviction = format!("/api/v1/namespaces/{namespace}/pods/first/eviction");
+    let refusal = Fault::status(429, "TooManyRequests");
+    rig.api.always(&eviction, Op::Get, refusal);
+    let _agent = rig.agent();
+    rig.api.wait_watch("nodes", 1);
+    for args in [
+        &[
+            "wait",
+            "node/first",
+            "--for=jsonpath={.never}",
+            "--timeout=-1s",
+        ][..],
+        &["drain", "first", "--force", "--delete-emptydir-data"],
+    ] {
+        let id = rig.queue(&json!({"type": "kubectl", "payload": {"args": args}}));
+        if args[0] == "wait" {
+            rig.api.wait_watch("nodes", 2);
+        } else {
+            rig.api.wait_requests(&eviction, Op::Get, 1);
+        }
+        let cancel = json!({"type": "cancel", "payload": {"command": id}});
+        assert_eq!(rig.outcome(&cancel)["success"], true);
+        let asked = Instant::now();
+        let result = rig.result(&id);
+        assert!(asked.elapsed().as_secs() < 4, "{args:?}: {result}");
+        assert_eq!(result["metadata"]["outcome"], "cancelled", "{result}");
+    }
+    assert_eq!(rig.api.requests(&eviction, Op::Get).len(), 1);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::super::support::{SOON, eventually};
 use super::{Rig, plane_at};
+use crate::support::api_server::object;
 
 #[test]
 fn a_result_is_told_until_it_is_acknowledged() {
@@ -133,6 +134,14 @@ fn without_a_disk_nothing_is_changed_and_the_agent_lives() {
     eventually("the heartbeat says so", || {
         let beat = rig.plane.agents()[0]["heartbeat"]["metadata"]["commands"].clone();
         (beat["journal"] == "unusable").then_some(())
+    });
+    // Changes are sent all the same; what waits would wait in memory alone.
+    rig.api.wait_watch("pods", 1);
+    rig.api.apply("pods", object("pods", "seen"));
+    eventually("the change arrives, and the heartbeat says so", || {
+        let known = &rig.plane.agents()[0];
+        let kept = &known["heartbeat"]["metadata"]["changes"]["kept"];
+        (known["position"] == 1 && *kept == false).then_some(())
     });
     assert!(rig.plane.wait("heartbeat", beats.unwrap_or(0) + 2, SOON));
     assert_eq!(agent.get_open("/health").status, 200);

@@ -7,8 +7,10 @@ mod changes;
 mod crashes;
 mod ends;
 mod faults;
+mod manifests;
 mod permissions;
 mod runs;
+mod stream;
 mod workloads;
 
 use std::net::SocketAddr;
@@ -21,6 +23,7 @@ use tempfile::TempDir;
 
 use super::support::api_server::{ApiServer, Fault, Gate, Op};
 pub(crate) use crashes::kill_often;
+pub(crate) use stream::{Plan, stream};
 
 use super::support::{Agent, SOON, command, eventually};
 
@@ -36,6 +39,13 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plane = plane_at(SocketAddr::from(([127, 0, 0, 1], 0)), &folder);
+        Self::with(plane, folder)
+    }
+
+    /// With that control plane.
+    fn with(plane: Handle, folder: TempDir) -> Self {
         let api = ApiServer::start();
         let kind = |name: &str, kind: &str| {
             json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": true,
@@ -46,8 +56,6 @@ impl Rig {
         api.set_answer("/api", json!({"versions": ["v1"]}));
         api.set_answer("/apis", json!({"groups": []}));
         api.set_answer("/api/v1", json!({"resources": [pods, secrets]}));
-        let folder = tempfile::tempdir().unwrap();
-        let plane = plane_at(SocketAddr::from(([127, 0, 0, 1], 0)), &folder);
         Self { api, plane, folder }
     }
 

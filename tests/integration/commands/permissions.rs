@@ -108,6 +108,29 @@ fn no_spelling_of_a_path_leads_around_the_policy() {
 }
 
 #[test]
+fn a_log_that_is_followed_is_judged_too() {
+    let rig = Rig::new();
+    rig.api.set_answer(
+        "/api/v1/namespaces/shop/pods/web",
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Running"}}),
+    );
+    let log = "/api/v1/namespaces/shop/pods/web/log";
+    rig.api.set_answer(log, json!("text of the log"));
+    let path = rig.folder.path().join("policy.yaml");
+    let rule = "rules: [{name: no-logs, effect: deny, resources: [pods/log]}]\n";
+    fs::write(&path, rule).unwrap();
+    let set = [("PIPEOPS_POLICY_FILE", path.to_str().unwrap())];
+    let _agent = rig.agent_with(&rig.state(), &set);
+    for args in [&["logs", "web"][..], &["logs", "web", "--follow"]] {
+        let refused = rig.outcome(&secret(args));
+        assert_eq!(refused["metadata"]["outcome"], "refused", "{refused}");
+    }
+    assert!(rig.api.requests(log, Op::Get).is_empty());
+}
+
+#[test]
 fn no_secret_of_a_command_reaches_log_journal_or_audit() {
     let rig = Rig::new();
     with_secret(&rig);

@@ -144,7 +144,7 @@ fn send(client: &Client, golden: &Value) -> Result<Value, Error> {
             .commands(id, 0, Duration::ZERO)
             .map(|heard| json!({"commands": heard, "token": false})),
         "events" => client
-            .events(id, &value())
+            .events(id, &value().to_string())
             .map(|position| json!({"acknowledged": position, "token": false})),
         "output" => client.output(id, &command, &value()).map(silent),
         "result" => client.result(id, &command, &value()).map(silent),

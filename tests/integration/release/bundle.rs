@@ -1,21 +1,19 @@
 //! The folder to carry to where there is no internet, used as its README says.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use super::repository::Repository;
-use super::{VERSION, run};
+use super::{ROOT, VERSION, run};
 
 /// Unpacked, with stand-ins for the files of k3s that its user adds, and a token.
 fn carried(repository: &Repository) -> PathBuf {
-    let release = repository.snapshot("dist");
-    let name = format!("pipeops-agent-{VERSION}-install");
-    let archive = release.join(format!("{name}.tar.gz"));
-    let place = repository.beside("carried");
-    fs::create_dir(&place).unwrap();
-    run(&place, "tar", &["-xzf", archive.to_str().unwrap()]);
-    let folder = place.join(name);
+    let folder = unpacked(repository, &repository.snapshot("dist"), VERSION);
     fs::write(folder.join("token.txt"), "token-of-the-test").unwrap();
     for (name, text) in [
         ("k3s", "#!/bin/sh\n"),
@@ -27,6 +25,16 @@ fn carried(repository: &Repository) -> PathBuf {
     folder
 }
 
+/// The folder of that release.
+fn unpacked(repository: &Repository, release: &Path, version: &str) -> PathBuf {
+    let name = format!("pipeops-agent-{version}-install");
+    let archive = release.join(format!("{name}.tar.gz"));
+    let place = repository.beside("carried");
+    fs::create_dir_all(&place).unwrap();
+    run(&place, "tar", &["-xzf", archive.to_str().unwrap()]);
+    place.join(name)
+}
+
 /// The commands of its README, each with a dry run in place of the real one.
 fn commands(folder: &Path) -> Vec<String> {
     let page = fs::read_to_string(folder.join("README.md")).unwrap();
@@ -34,10 +42,7 @@ fn commands(folder: &Path) -> Vec<String> {
     blocks
         .filter_map(|block| block.split("```").next())
         .flat_map(str::lines)
-        .map(|line| {
-            line.replace("install.sh", "install.sh --dry-run")
-                .replace("k3s-install.sh --dry-run", "k3s-install.sh")
-        })
+        .map(|line| line.replace("scripts/install.sh", "scripts/install.sh --dry-run"))
         .collect()
 }
 
@@ -74,10 +79,9 @@ fn dry_run(folder: &Path, line: &str) -> String {
 fn it_installs_without_a_network_as_its_readme_says() {
     let repository = Repository::copy();
     let folder = carried(&repository);
-    let said: Vec<_> = commands(&folder)
-        .iter()
-        .map(|line| dry_run(&folder, line))
-        .collect();
+    let lines = commands(&folder);
+    let install = lines.iter().filter(|line| !line.contains("upgrade.sh"));
+    let said: Vec<_> = install.map(|line| dry_run(&folder, line)).collect();
     assert_eq!(said.len(), 3);
     let image = format!("agent/images/pipeops-agent-{VERSION}-image.tar");
     for word in ["/usr/local/bin/k3s", &image, "Deployment pipeops-agent"] {
@@ -121,4 +125,78 @@ fn a_file_that_was_changed_on_the_way_is_refused() {
     let told = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{told}");
     assert!(told.contains("differs from SHA256SUMS"), "{told}");
+}
+
+/// A cluster that stands in, as for the tests of the scripts, and a machine without network.
+struct Site(TempDir);
+
+impl Site {
+    fn new() -> Self {
+        let site = Self(tempfile::tempdir().unwrap());
+        for folder in ["cluster", "root", "tmp"] {
+            fs::create_dir(site.0.path().join(folder)).unwrap();
+        }
+        fs::write(site.0.path().join("offline"), "").unwrap();
+        site
+    }
+
+    /// What a line of the README says there.
+    #[track_caller]
+    fn run(&self, folder: &Path, line: &str) -> String {
+        let site = self.0.path();
+        let mut path = OsString::from(format!("{ROOT}/tests/scripts/shims:"));
+        path.push(env::var_os("PATH").unwrap());
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", path)
+            .env("T", site)
+            .env("TMPDIR", site.join("tmp"))
+            .env("PIPEOPS_ROOT", site.join("root"))
+            .env("PIPEOPS_SYSTEM", "Linux")
+            .env("PIPEOPS_MACHINE", "x86_64")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// This tree as a later version, committed.
+fn give_version(repository: &Repository, version: &str) {
+    let script = "sed -i '/^\\[package\\]/,/^version/s/^version = .*/version = \"'$1'\"/' Cargo.toml && \
+        sed -i '/^name = \"pipeops-agent\"/,/^version/s/^version = .*/version = \"'$1'\"/' Cargo.lock && \
+        find deployments -type f -exec sed -i \"s/\\([vV]ersion: \\)$0\\$/\\1$1/; s|pipeops/agent:$0\\$|pipeops/agent:$1|\" {} +";
+    run(&repository.tree(), "sh", &["-c", script, VERSION, version]);
+    repository.commit();
+}
+
+/// From the first folder to a later one, and back, each as it was carried.
+#[test]
+fn a_later_folder_upgrades_what_an_earlier_one_installed() {
+    let (site, repository) = (Site::new(), Repository::copy());
+    let folder = carried(&repository);
+    let lines = commands(&folder);
+    // The image archives of k3s are none of this cluster.
+    for file in ["k3s", "k3s-install.sh", "k3s-airgap-images-amd64.tar.zst"] {
+        fs::remove_file(folder.join("airgap").join(file)).unwrap();
+    }
+    let said = site.run(&folder, &lines[2].replace(" --dry-run", ""));
+    assert!(said.contains("installed: the agent"), "{said}");
+
+    let next = "0.999.0";
+    give_version(&repository, next);
+    let made = repository.release("later", &["--snapshot"]);
+    assert!(made.status.success(), "{made:?}");
+    let release = repository.beside("later").join(format!("v{next}"));
+    let later = unpacked(&repository, &release, next);
+    let said = site.run(&later, &commands(&later)[3]);
+    let upgraded = format!("upgraded: from {VERSION} to {next}");
+    assert!(said.contains(&upgraded), "{said}");
+    let said = site.run(&later, "sh scripts/upgrade.sh --rollback");
+    assert!(
+        said.contains(&format!("rolled back: to {VERSION}")),
+        "{said}"
+    );
 }

@@ -74,8 +74,8 @@ fn expected() -> Vec<String> {
         "upgrade.sh",
     ];
     let plain = plain.iter().map(ToString::to_string);
-    let bill = format!("pipeops-agent-{VERSION}.cdx.json");
-    named.chain(plain).chain([bill]).collect()
+    let others = [".cdx.json", ".tgz"].map(|end| format!("pipeops-agent-{VERSION}{end}"));
+    named.chain(plain).chain(others).collect()
 }
 
 #[test]
@@ -110,6 +110,38 @@ fn archives_and_image_hold_the_binaries() {
     }
     let image = release.join(format!("pipeops-agent-{VERSION}-image.tar"));
     assert_image(&image, &amd64, &arm64);
+}
+
+/// In one file that needs nothing beside it: what are links in the tree are files there.
+#[test]
+fn the_chart_holds_the_manifests() {
+    let repository = Repository::copy();
+    let release = repository.snapshot("dist");
+    let chart = release.join(format!("pipeops-agent-{VERSION}.tgz"));
+    let listed = run(&release, "tar", &["-tvzf", chart.to_str().unwrap()]);
+    assert!(
+        !listed.lines().any(|line| line.starts_with('l')),
+        "{listed}"
+    );
+    let target = repository.beside("unpacked");
+    fs::create_dir(&target).unwrap();
+    run(&target, "tar", &["-xzf", chart.to_str().unwrap()]);
+    let unpacked = target.join("pipeops-agent");
+    let about = fs::read_to_string(unpacked.join("Chart.yaml")).unwrap();
+    assert!(
+        about.contains(&format!("\nversion: {VERSION}\n")),
+        "{about}"
+    );
+    for (file, own) in [
+        ("agent.yaml", "agent.yaml"),
+        ("dashboard.json", "monitoring/dashboard.json"),
+    ] {
+        let own = fs::read(repository.tree().join("deployments").join(own)).unwrap();
+        assert_eq!(
+            fs::read(unpacked.join("manifests").join(file)).unwrap(),
+            own
+        );
+    }
 }
 
 /// The binary of the archive for that architecture.

@@ -6,7 +6,27 @@
   | replace "app.kubernetes.io/managed-by: kubectl" (printf "app.kubernetes.io/managed-by: %s" $root.Release.Service)
   | replace "app.kubernetes.io/instance: pipeops-agent" (printf "app.kubernetes.io/instance: %s" $root.Release.Name)
   | replace "8080" (toString $root.Values.port)
+  | replace "metadata.name: monitoring}" (printf "metadata.name: %s}" $root.Values.monitoring.namespace)
   | replace "pipeops-agent-secret" $root.Values.secretName }}
+{{- end }}
+
+{{- /* Of what is in no plain manifest; labels come last. */ -}}
+{{- define "pipeops-agent.place" -}}
+namespace: {{ .Release.Namespace }}
+labels:
+  app.kubernetes.io/name: pipeops-agent
+  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/version: {{ .Chart.AppVersion }}
+  app.kubernetes.io/component: agent
+  app.kubernetes.io/part-of: pipeops
+  app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* What a Prometheus that goes by annotations looks for. */ -}}
+{{- define "pipeops-agent.scrape" -}}
+prometheus.io/scrape: "true"
+prometheus.io/path: /metrics
+prometheus.io/port: {{ .Values.port | quote }}
 {{- end }}
 
 {{- /* Changes the pod as values say; prints nothing. */ -}}
@@ -24,6 +44,9 @@
 {{- $env := list }}
 {{- range $container.env }}
   {{- if not (hasKey $values.env .name) }}{{ $env = append $env . }}{{ end }}
+{{- end }}
+{{- if and $values.monitoring.annotations (not (hasKey $values.env "PIPEOPS_METRICS_OPEN")) }}
+  {{- $env = append $env (dict "name" "PIPEOPS_METRICS_OPEN" "value" "true") }}
 {{- end }}
 {{- range $name, $value := $values.env }}
   {{- $env = append $env (dict "name" $name "value" (toString $value)) }}

@@ -9,7 +9,7 @@ use super::output::Prefix;
 use crate::k8s::Client;
 use crate::k8s::logs;
 use crate::kubectl::failure::Failure;
-use crate::kubectl::pods::run::{broken, until_stopped};
+use crate::kubectl::pods::run::{NO_LIMIT, broken, until_stopped};
 use crate::kubectl::session::Session;
 use crate::stop::{self, Stop, StopSource};
 
@@ -26,7 +26,7 @@ pub(super) fn follow_all(session: &mut Session<'_>, logs: &[Log]) -> Result<(), 
         client,
         stop,
     };
-    until_stopped(&session.context.stop, &|| followers.end(), || {
+    until_stopped(&session.context.stop, NO_LIMIT, &|| followers.end(), || {
         thread::scope(|scope| {
             for (log, prefix) in logs.iter().zip(outputs) {
                 let followers = &followers;

@@ -8,7 +8,10 @@
 //! - `kubectl `: run by kubectl in both, to prepare or to wait; not compared;
 //! - `last `: only the last line of the output is compared, where what comes before hangs
 //!   on the moment (`rollout status`);
-//! - `ages `: ages and times are masked.
+//! - `ages `: ages and times are masked;
+//! - `names `: the ends of names that controllers make up are masked;
+//! - `meanwhile `: run by kubectl in both while the next line is on its way, which waits
+//!   for it.
 //!
 //! `PIPEOPS_KUBECTL_LINES` names a file (`apply`) to run alone, for whoever works on it.
 
@@ -33,11 +36,16 @@ fn compare(name: &str, lines: &str) {
     let stage = Stage::new(&cluster, name);
     let reasons = differences();
     let mut wrong = Vec::new();
+    let mut change = None;
     for line in lines.lines() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let found = stage.difference(line);
+        if let Some(rest) = line.strip_prefix("meanwhile ") {
+            change = Some(rest);
+            continue;
+        }
+        let found = stage.difference(line, change.take());
         match (found, reasons.get(line)) {
             (Some(difference), None) => wrong.push(difference),
             (None, Some(reason)) => wrong.push(format!("{line}: no longer differs ({reason})")),
@@ -72,29 +80,32 @@ impl<'c> Stage<'c> {
         }
     }
 
-    /// How the two differ, if they do.
-    fn difference(&self, line: &str) -> Option<String> {
+    /// Has kubectl do that in both.
+    fn prepare(&self, line: &str) {
+        let kubectl = &self.theirs.program;
+        let sides = [&self.theirs, &self.ours].map(|side| (side, side.start(kubectl, line)));
+        for (side, child) in sides {
+            let Outcome { out, err, code } = side.outcome(child.wait_with_output().unwrap());
+            assert_eq!(code, Some(0), "{line}: {out}{err}");
+        }
+    }
+
+    /// How the two differ, if they do, with a change to both while they run.
+    fn difference(&self, line: &str, change: Option<&str>) -> Option<String> {
         if let Some(rest) = line.strip_prefix("kubectl ") {
-            let kubectl = &self.theirs.program;
-            let sides = [&self.theirs, &self.ours].map(|side| (side, side.start(kubectl, rest)));
-            for (side, child) in sides {
-                let outcome = side.outcome(child.wait_with_output().unwrap());
-                assert_eq!(
-                    outcome.code,
-                    Some(0),
-                    "{line}: {}{}",
-                    outcome.out,
-                    outcome.err
-                );
-            }
+            self.prepare(rest);
             return None;
         }
         let (mask, rest): (fn(String) -> String, _) = match line.split_once(' ') {
             Some(("last", rest)) => (last, rest),
             Some(("ages", rest)) => (without_ages, rest),
+            Some(("names", rest)) => (without_ends, rest),
             _ => (|text| text, line),
         };
         let pair = [&self.theirs, &self.ours].map(|side| (side, side.start(&side.program, rest)));
+        if let Some(change) = change {
+            self.prepare(change);
+        }
         let [theirs, ours] = pair.map(|(side, child)| {
             let outcome = side.outcome(child.wait_with_output().unwrap());
             Outcome {
@@ -115,10 +126,10 @@ impl<'c> Side<'c> {
             folder: tempfile::tempdir().unwrap(),
             program,
         };
-        side.prepare()
+        side.filled()
     }
 
-    fn prepare(mut self) -> Self {
+    fn filled(mut self) -> Self {
         let given =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/cluster/kubectl/changes");
         for file in fs::read_dir(given).unwrap().map(Result::unwrap) {
@@ -177,6 +188,15 @@ impl<'c> Side<'c> {
     }
 }
 
+/// Nodes are in no namespace; those of a file have its name as a label.
+impl Drop for Side<'_> {
+    fn drop(&mut self) {
+        let label = format!("stage={}", self.namespace.name);
+        let delete = ["delete", "node", "--wait=false", "-l", &label];
+        let _ = self.cluster.try_kubectl(&delete);
+    }
+}
+
 fn last(text: String) -> String {
     text.lines().last().unwrap_or_default().to_owned()
 }
@@ -200,6 +220,29 @@ fn is_age(word: &str) -> bool {
             .chars()
             .all(|c| c.is_ascii_digit() || "smhd".contains(c));
     digit && (is_time || is_age)
+}
+
+/// The five letters at the end of a name that a controller made up become `-END`.
+fn without_ends(text: String) -> String {
+    let is_made_up = |c: char| "bcdfghjklmnpqrstvwxz2456789".contains(c);
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut masked = String::new();
+    for part in text.split_inclusive(|c| !in_name(c)) {
+        let name = part.trim_end_matches(|c| !in_name(c));
+        match name.rsplit_once('-') {
+            Some((start, end)) if end.len() == 5 && end.chars().all(is_made_up) => {
+                masked += &format!("{start}-END{}", &part[name.len()..]);
+            }
+            _ => masked += part,
+        }
+    }
+    masked
+}
+
+#[test]
+fn made_up_ends_are_masked_and_nothing_else() {
+    let masked = without_ends("pod NS/web-x7k2p, NS/web-0 app-house\n".to_owned());
+    assert_eq!(masked, "pod NS/web-END, NS/web-0 app-house\n");
 }
 
 #[test]
@@ -237,4 +280,44 @@ fn pods_roll_out_and_back_alike() {
 #[test]
 fn services_and_pods_are_made_alike() {
     compare("expose", include_str!("expose.changes"));
+}
+
+#[test]
+fn objects_are_applied() {
+    compare("apply", include_str!("apply.changes"));
+}
+
+#[test]
+fn objects_are_created() {
+    compare("create", include_str!("create.changes"));
+}
+
+#[test]
+fn objects_are_deleted() {
+    compare("delete", include_str!("delete.changes"));
+}
+
+#[test]
+fn objects_are_patched() {
+    compare("patch", include_str!("patch.changes"));
+}
+
+#[test]
+fn objects_are_replaced() {
+    compare("replace", include_str!("replace.changes"));
+}
+
+#[test]
+fn nodes_are_marked_and_tainted_alike() {
+    compare("nodes", include_str!("nodes.changes"));
+}
+
+#[test]
+fn nodes_are_drained_alike() {
+    compare("drain", include_str!("drain.changes"));
+}
+
+#[test]
+fn what_is_waited_for_is_alike() {
+    compare("wait", include_str!("wait.changes"));
 }

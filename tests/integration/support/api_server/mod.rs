@@ -46,6 +46,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     query: Vec<(String, String)>,
     pub(crate) authorization: Option<String>,
+    pub(crate) body: String,
 }
 
 /// The server; dropping it stops it.

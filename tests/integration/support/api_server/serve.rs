@@ -59,6 +59,7 @@ fn parse(bytes: &[u8]) -> Option<(Request, usize)> {
         path: path.to_owned(),
         query: query.split('&').filter_map(pair).collect(),
         authorization: field("authorization"),
+        body: String::from_utf8_lossy(&bytes[end..end + length]).into_owned(),
     };
     Some((request, end + length))
 }

@@ -1,4 +1,4 @@
-//! The journal as a file: appended at a known length, replaced by rename, locked.
+//! A file of frames: appended at a known length, replaced by rename, locked.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::codec::{self, FIRST_LINE, Record};
+use super::scan;
 
-/// Files set aside; the last place is taken again and again.
-const SET_ASIDE: u32 = 9;
-
-/// An open journal that no other agent has open.
+/// An open file that no other agent has open.
 #[derive(Debug)]
-pub(super) struct File {
+pub struct File {
     path: PathBuf,
+    /// Names the format; frames follow.
+    first_line: &'static [u8],
     file: fs::File,
     /// Up to where it is whole; what may stand behind is overwritten.
     length: u64,
@@ -23,60 +22,62 @@ pub(super) struct File {
 
 /// What the file says.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub(super) records: Vec<Record>,
+pub struct Contents {
     /// What is wrong with it beyond an interrupted write.
-    pub(super) damage: Option<String>,
+    pub damage: Option<String>,
     /// Whether a write was interrupted.
-    pub(super) torn: bool,
+    pub torn: bool,
 }
 
 impl File {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
-        }
+    /// Makes it, and its folder, where there is none.
+    ///
+    /// # Errors
+    /// It cannot be used; [`io::ErrorKind::WouldBlock`]: another agent uses it.
+    pub fn open(path: &Path, first_line: &'static [u8]) -> io::Result<Self> {
         let file = locked(path, false)?;
         let length = file.metadata()?.len();
         let mut opened = Self {
             path: path.to_owned(),
+            first_line,
             file,
             length,
         };
         if length == 0 {
-            opened.append(FIRST_LINE)?;
+            opened.append(first_line)?;
             opened.sync()?;
             sync_folder(path)?;
         }
         Ok(opened)
     }
 
-    pub(super) fn length(&self) -> u64 {
+    /// Bytes.
+    pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Reads everything; from then on the file goes on behind the last whole record.
-    pub(super) fn read(&mut self) -> io::Result<Contents> {
+    /// Shows everything, see [`scan`]; from then on the file goes on behind the last whole
+    /// record.
+    ///
+    /// # Errors
+    /// It cannot be read, or cut behind what is whole.
+    pub fn read(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Contents> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0))?;
         self.file.read_to_end(&mut bytes)?;
-        let Some(frames) = bytes.strip_prefix(FIRST_LINE) else {
-            let is_torn = FIRST_LINE.starts_with(&bytes);
+        let Some(frames) = bytes.strip_prefix(self.first_line) else {
+            let is_torn = self.first_line.starts_with(&bytes);
             self.length = 0;
             if is_torn {
-                self.append(FIRST_LINE)?;
+                self.append(self.first_line)?;
             }
             return Ok(Contents {
                 damage: (!is_torn).then(|| "has another format".to_owned()),
                 torn: is_torn,
-                ..Contents::default()
             });
         };
-        let scan = codec::scan(frames);
-        let whole = FIRST_LINE.len() + scan.good;
+        let scan = scan(frames, take);
+        let whole = self.first_line.len() + scan.good;
         self.length = whole as u64;
         if whole < bytes.len() {
             self.file.set_len(self.length)?;
@@ -84,12 +85,14 @@ impl File {
         Ok(Contents {
             damage: (scan.lost > 0).then(|| format!("is damaged ({} bytes)", scan.lost)),
             torn: whole < bytes.len(),
-            records: scan.records,
         })
     }
 
     /// Writes behind what is whole; what fails leaves the length as it was.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// They are not written.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let written = self.file.write_all_at(bytes, self.length);
         if written.is_err() {
             // What could not be cut is overwritten, or cut by the next reader.
@@ -100,17 +103,19 @@ impl File {
         written
     }
 
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    /// # Errors
+    /// It is not on the disk.
+    pub fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Puts these records in the place of all: a crash leaves the old file or the new.
-    pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
+    /// Puts these frames in the place of all: a crash leaves the old file or the new.
+    ///
+    /// # Errors
+    /// The old ones are still there.
+    pub fn replace(&mut self, frames: &[u8]) -> io::Result<()> {
         let staged = self.path.with_extension("journal.new");
-        let mut bytes = FIRST_LINE.to_vec();
-        records
-            .iter()
-            .for_each(|record| codec::encode(record, &mut bytes));
+        let bytes = [self.first_line, frames].concat();
         let file = locked(&staged, true)?;
         let written = file
             .write_all_at(&bytes, 0)
@@ -126,15 +131,12 @@ impl File {
     }
 
     /// Keeps a copy under another name; the name of it.
-    pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
-        let name = |number| {
-            self.path
-                .with_extension(format!("journal.corrupt-{number}"))
-        };
-        let aside = (1..SET_ASIDE)
-            .map(name)
-            .find(|path| path.symlink_metadata().is_err())
-            .unwrap_or_else(|| name(SET_ASIDE));
+    ///
+    /// # Errors
+    /// It has no other name.
+    pub fn set_aside(&self) -> io::Result<PathBuf> {
+        // One is enough, and the folder stays as small as it is said to be.
+        let aside = self.path.with_extension("journal.corrupt-1");
         // A second name: the first one is about to be another file's.
         let _ = fs::remove_file(&aside);
         fs::hard_link(&self.path, &aside)?;
@@ -142,7 +144,17 @@ impl File {
     }
 }
 
-fn locked(path: &Path, truncate: bool) -> io::Result<fs::File> {
+/// A file that no other agent has open, made with its folder where there is none.
+///
+/// # Errors
+/// As those of [`File::open`].
+pub fn locked(path: &Path, truncate: bool) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
     let file = OpenOptions::new()
         .read(true)
         .write(true)
