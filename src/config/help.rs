@@ -14,10 +14,9 @@ Usage: pipeops-agent [run] [FLAG..]  watch the cluster, report, serve
 
 const ENDING: &str = "  -h, --help  -V, --version
 
-Each flag is also a variable (PIPEOPS_API_URL for --api-url) and a key of the
-file (api_url); flags win, then variables. Secrets come by PIPEOPS_TOKEN and
-PIPEOPS_API_TOKEN, or files. HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE count too.
-Exit codes: 0 asked to stop, 1 failed, 64 wrong configuration.
+Flags win over variables (PIPEOPS_API_URL) and those over the file (api_url).
+Secrets: PIPEOPS_TOKEN, PIPEOPS_API_TOKEN, or files. HTTPS_PROXY, NO_PROXY and
+SSL_CERT_FILE count. Exit codes: 0 stopped, 1 failed, 64 wrong configuration.
 ";
 
 /// The help.

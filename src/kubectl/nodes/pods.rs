@@ -221,7 +221,7 @@ mod tests {
             assert_eq!(fate(pod, allowed, &there), expected, "{pod} {allowed:?}");
         }
         let gone = |_: &str, _: &str| {
-            let mut failure = Failure::whole("Error from server (NotFound): no o");
+            let mut failure = Failure::whole("no o");
             failure.reason = "NotFound".to_owned();
             Err(failure)
         };
