@@ -319,3 +319,9 @@ fn rules(_: &Reader<'_>, role: &mut Value) -> Result<(), Failure> {
     put(role, "rules", lines.into());
     Ok(())
 }
+/// What a template says of the pods that are made from it.
+pub(super) fn template(template: &Value) -> String {
+    let mut page = Page::new(template);
+    parts::write(&mut page, "template", "", Place::from(template));
+    page.text
+}

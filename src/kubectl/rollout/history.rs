@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::found;
 use crate::kubectl::amend::{self, Amendment, Found};
 use crate::kubectl::api::query;
+use crate::kubectl::describe;
 use crate::kubectl::failure::Failure;
 use crate::kubectl::flags::{Group, Kind, flag};
 use crate::kubectl::pods::{self, field};
@@ -77,7 +78,7 @@ fn show(
     } else if wanted > 0 {
         let (_, revision) = chosen.ok_or_else(missing)?;
         let mut text = format!("with revision #{wanted}\n");
-        text.push_str(&described(&with_cause(revision))?);
+        text.push_str(&describe::template(&with_cause(revision)));
         text
     } else {
         ["\n", &table(&all)?].concat()
@@ -105,11 +106,6 @@ fn table(all: &[Revision]) -> Result<String, Failure> {
     let mut text = Vec::new();
     tabs.flush(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// The pods of a revision, in words.
-pub(super) fn described(_template: &Value) -> Result<String, Failure> {
-    Err(Failure::new("pods are not described here; use -o yaml"))
 }
 
 /// All of an object, the oldest first.

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::found;
-use super::history::{Revision, described, revisions, template};
+use super::history::{Revision, revisions, template};
 use crate::kubectl::amend::{self, Amendment, Found, STRATEGIC};
 use crate::kubectl::change::{DRY_RUN, DryRun};
+use crate::kubectl::describe;
 use crate::kubectl::failure::Failure;
 use crate::kubectl::flags::{Group, Kind, flag};
 use crate::kubectl::pods::{field, name};
@@ -99,7 +100,12 @@ fn preview(
         "Deployment" => "",
         _ => "will roll back to ",
     };
-    let what = [start, &described(template)?, amendment.dry_run.suffix()].concat();
+    let what = [
+        start,
+        &describe::template(template),
+        amendment.dry_run.suffix(),
+    ]
+    .concat();
     amendment.teller.tell(session, object, &what)
 }
 

@@ -122,3 +122,39 @@ fn resolve(session: &Session<'_>, owner: &Value, from: &Value) -> Result<String,
         path => Err(Failure::new(format!("unsupported fieldPath: {path}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reference_says_where_a_value_comes_from() {
+        for (from, expected) in [
+            (
+                json!({"configMapKeyRef": {"name": "a", "key": "b"}}),
+                "configmap a, key b",
+            ),
+            (
+                json!({"secretKeyRef": {"name": "a", "key": "b"}}),
+                "secret a, key b",
+            ),
+            (
+                json!({"fieldRef": {"fieldPath": "metadata.name"}}),
+                "field path metadata.name",
+            ),
+            (
+                json!({"resourceFieldRef": {"resource": "limits.cpu"}}),
+                "resource field limits.cpu",
+            ),
+            (
+                json!({"resourceFieldRef": {"resource": "limits.cpu", "containerName": "a"}}),
+                "resource field a/limits.cpu",
+            ),
+            (json!({}), "invalid valueFrom"),
+        ] {
+            assert_eq!(reference(&from), expected);
+        }
+    }
+}

@@ -1,19 +1,22 @@
 //! `kubectl label` and `kubectl annotate`: what is written on objects.
 
-use serde_json::{Map, Value};
+mod notes;
 
-use super::amend::{self, Amendment, MERGE};
-use super::change::{DRY_RUN, DryRun};
-use super::failure::Failure;
-use super::flags::Kind;
-use super::flags::{Group, flag, switch, text};
-use super::labels;
-use super::pods::{field, name};
-use super::resources::{Ask, Rules, visit};
-use super::session::Session;
-use super::verbs::{ALL_NAMESPACES, FIELDS, FILES, OUTPUT, SELECTOR, Verb};
+use serde_json::Value;
 
-pub(super) const LABEL: Verb = Verb {
+use crate::kubectl::amend::{self, Amendment, MERGE};
+use crate::kubectl::change::{DRY_RUN, DryRun};
+use crate::kubectl::failure::Failure;
+use crate::kubectl::flags::{Group, Kind, flag, switch, text};
+use crate::kubectl::pods::{field, name};
+use crate::kubectl::resources::{Ask, Rules, visit};
+use crate::kubectl::session::Session;
+use crate::kubectl::verbs::{ALL_NAMESPACES, FIELDS, FILES, OUTPUT, SELECTOR, Verb};
+use notes::{Notes, parse};
+
+pub(super) use notes::split;
+
+pub(in crate::kubectl) const LABEL: Verb = Verb {
     name: "label",
     aliases: &[],
     usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N-",
@@ -32,7 +35,7 @@ pub(super) const LABEL: Verb = Verb {
     run: |session| run(session, "label"),
 };
 
-pub(super) const ANNOTATE: Verb = Verb {
+pub(in crate::kubectl) const ANNOTATE: Verb = Verb {
     name: "annotate",
     aliases: &[],
     usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N-",
@@ -60,20 +63,6 @@ const FLAGS: Group = &[
 ];
 const LABELER: Group = &[flag("field-manager", "", Kind::Text, "kubectl-label")];
 const ANNOTATOR: Group = &[flag("field-manager", "", Kind::Text, "kubectl-annotate")];
-
-/// Always written, as it tells of the last change.
-const CAUSE: &str = "kubernetes.io/change-cause";
-
-/// What is to be written and removed.
-struct Notes {
-    /// `label`, `annotation`
-    word: &'static str,
-    set: Map<String, Value>,
-    remove: Vec<String>,
-    overwrite: bool,
-    /// That the object must still have; empty for any.
-    version: String,
-}
 
 fn run(session: &mut Session<'_>, word: &'static str) -> Result<(), Failure> {
     let mut amendment = Amendment::of(session, "annotated")?;
@@ -117,7 +106,7 @@ fn here(
     amendment: &mut Amendment,
     notes: &Notes,
 ) -> Result<(), Failure> {
-    let found = super::manifest::read(session)?.all;
+    let found = crate::kubectl::manifest::read(session)?.all;
     let is_single = found.len() == 1;
     for document in found {
         let mut object = document.object;
@@ -229,133 +218,4 @@ fn check(session: &Session<'_>, notes: &Notes) -> Result<(), Failure> {
         return notes.check();
     };
     Err(Failure::new(problem))
-}
-
-/// Words that name objects, and behind them what to change: `KEY=VALUE`, `KEY-`.
-pub(super) fn split(words: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Failure> {
-    let is_pair = |word: &&String| {
-        (word.contains('=') && !word.starts_with('=')) || (word.ends_with('-') && *word != "-")
-    };
-    let at = words.iter().position(|word| is_pair(&word));
-    let (resources, pairs) = words.split_at(at.unwrap_or(words.len()));
-    if let Some(word) = pairs.iter().find(|word| !is_pair(word)) {
-        return Err(Failure::new(format!(
-            "all resources must be specified before {what} changes: {word}"
-        )));
-    }
-    Ok((resources.to_vec(), pairs.to_vec()))
-}
-
-fn parse(pairs: &[String], word: &'static str) -> Result<Notes, Failure> {
-    let mut notes = Notes {
-        word,
-        set: Map::new(),
-        remove: Vec::new(),
-        overwrite: false,
-        version: String::new(),
-    };
-    for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            notes.remove.push(pair[..pair.len() - 1].to_owned());
-            continue;
-        };
-        if word == "label" {
-            if value.contains('=') {
-                return Err(Failure::new(format!("invalid label spec: {pair}")));
-            }
-            valid(pair, value)?;
-        }
-        notes.set.insert(key.to_owned(), value.into());
-    }
-    Ok(notes)
-}
-
-fn valid(pair: &str, value: &str) -> Result<(), Failure> {
-    let problems = labels::value_problems(value).replace("; ", ";");
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(format!(
-        "invalid label value: {pair:?}: {problems}"
-    )))
-}
-
-impl Notes {
-    fn key(&self) -> &'static str {
-        if self.word == "label" {
-            "labels"
-        } else {
-            "annotations"
-        }
-    }
-
-    fn check(&self) -> Result<(), Failure> {
-        let both = self.remove.iter().filter(|key| self.set.contains_key(*key));
-        let both: Vec<_> = both.map(String::as_str).collect();
-        if both.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::new(if self.word == "label" {
-            "can not both modify and remove a label in the same command".to_owned()
-        } else {
-            let both = both.join(", ");
-            format!(
-                "can not both modify and remove the following annotation(s) in the same command: \
-                 {both}"
-            )
-        }))
-    }
-
-    /// Writes them; what was done with labels, in kubectl's word.
-    fn write(&self, object: &mut Value) -> Result<&'static str, Failure> {
-        let length = object["metadata"].to_string().len();
-        let before = object["metadata"].clone();
-        let pairs = &mut object["metadata"][self.key()];
-        if !pairs.is_object() {
-            *pairs = Value::Object(Map::new());
-        }
-        let Some(pairs) = pairs.as_object_mut() else {
-            return Ok("");
-        };
-        self.overwrites(pairs)?;
-        pairs.extend(self.set.clone());
-        pairs.retain(|key, _| !self.remove.contains(key));
-        if !self.version.is_empty() {
-            object["metadata"]["resourceVersion"] = self.version.clone().into();
-        }
-        let is_shorter = object["metadata"].to_string().len() < length;
-        Ok(match self.word {
-            "label" if object["metadata"] == before => "not labeled",
-            "label" if is_shorter && !self.overwrite => "unlabeled",
-            "label" => "labeled",
-            _ => "annotated",
-        })
-    }
-
-    /// Fails for what is there with another value, unless that is wished for.
-    fn overwrites(&self, pairs: &Map<String, Value>) -> Result<(), Failure> {
-        let is_label = self.word == "label";
-        let mut problems = Vec::new();
-        for (key, value) in self.set.iter().filter(|_| !self.overwrite) {
-            let there = pairs.get(key).filter(|there| *there != value);
-            if let Some(there) = there.filter(|_| is_label || key != CAUSE) {
-                let there = there.as_str().unwrap_or_default();
-                let end = if is_label {
-                    ", and --overwrite is false"
-                } else {
-                    ""
-                };
-                problems.push(format!("'{key}' already has a value ({there}){end}"));
-            }
-        }
-        match problems.len() {
-            0 => Ok(()),
-            1 if is_label => Err(Failure::new(problems.concat())),
-            _ if is_label => Err(Failure::whole(problems.join("\n"))),
-            _ => Err(Failure::new(format!(
-                "--overwrite is false but found the following declared annotation(s): {}",
-                problems.join("; ")
-            ))),
-        }
-    }
 }
