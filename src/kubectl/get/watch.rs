@@ -41,7 +41,8 @@ pub(super) fn follow(
             true => kind_of(&ask.resource.kind, &ask.resource.group) + "/",
             false => String::new(),
         },
-        prune,
+        // What wraps an object hides it from what leaves out fields: so it is with kubectl.
+        prune: prune && !session.flags.on("output-watch-events"),
         events: session.flags.on("output-watch-events"),
         silent: session.flags.on("watch-only"),
         writer: format.map(|format| (format, 0)),
@@ -165,7 +166,12 @@ impl Shown {
         event: &str,
         session: &mut Session<'_>,
     ) -> Result<(), Failure> {
-        let Some((format, count)) = self.writer.take().filter(|_| !self.silent) else {
+        // What is not shown leaves the writer where it is.
+        let writer = match self.silent {
+            true => None,
+            false => self.writer.take(),
+        };
+        let Some((format, count)) = writer else {
             return Ok(());
         };
         if self.prune {
@@ -176,10 +182,16 @@ impl Shown {
         if event.is_empty() || matches!(writer.format, Format::Name | Format::Path(..)) {
             writer.object(object)?;
         } else {
-            let event = print::object(vec![("type", event.into()), ("object", object)]);
             match &writer.format {
-                Format::Json => writeln!(writer.out, "{}", as_json::compact(&event))?,
-                _ => writer.object(event)?,
+                // In this order, which is not that of the letters.
+                Format::Json => {
+                    let object = as_json::compact(&object);
+                    writeln!(writer.out, "{{\"type\":\"{event}\",\"object\":{object}}}")?;
+                }
+                _ => writer.object(print::object(vec![
+                    ("type", event.into()),
+                    ("object", object),
+                ]))?,
             }
         }
         self.writer = Some((writer.format, writer.count));

@@ -212,7 +212,7 @@ fn without_ages(text: String) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn is_age(word: &str) -> bool {
+pub(super) fn is_age(word: &str) -> bool {
     let digit = word.starts_with(|c: char| c.is_ascii_digit());
     let is_time = word.len() >= 20 && word.ends_with('Z') && word.contains('T');
     let is_age = word.ends_with(['s', 'm', 'h', 'd'])

@@ -6,6 +6,7 @@
 //! Lines that change things are in files of their own (see [`changes`]).
 
 mod changes;
+mod watch;
 mod words;
 
 use std::collections::BTreeMap;
