@@ -180,7 +180,13 @@ fn unauthorized(detail: &str) -> Response {
 
 /// Own structures always serialise; if one does not, that is a bug and is said.
 fn json(status: u16, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    written(status, serde_json::to_vec(body))
+}
+
+/// Apart, so that only the writing is made again for each type.
+#[inline(never)]
+fn written(status: u16, body: serde_json::Result<Vec<u8>>) -> Response {
+    match body {
         Ok(body) => Response::json(status, body),
         Err(error) => Response::problem(500, "Internal Server Error", &error.to_string()),
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::ser::Serializer;
 
 use super::view;
 use crate::cluster::{Kind, Page, Snapshot};
@@ -20,59 +19,55 @@ pub fn list(snapshot: &Snapshot, kind: Kind) -> Arc<[u8]> {
 fn render(snapshot: &Snapshot, kind: Kind) -> Vec<u8> {
     let s = snapshot;
     let usage = s.usage.as_deref();
-    match kind {
-        Kind::Node => body(s, kind, s.nodes.iter().map(|row| view::node(row, usage))),
-        Kind::Pod => body(s, kind, s.pods.iter().map(|row| view::pod(row))),
-        Kind::Namespace => body(s, kind, s.namespaces.iter().map(|row| view::namespace(row))),
-        Kind::Deployment => body(
-            s,
-            kind,
-            s.deployments.iter().map(|row| view::deployment(row)),
-        ),
-        Kind::Service => body(s, kind, s.services.iter().map(|row| view::service(row))),
-        Kind::Event => body(s, kind, s.events.iter().map(|row| view::event(row))),
-    }
-}
-
-fn body<I>(snapshot: &Snapshot, kind: Kind, rows: I) -> Vec<u8>
-where
-    I: Iterator + Clone,
-    I::Item: Serialize,
-{
-    let count = snapshot.count(kind);
-    let list = List {
+    let count = s.count(kind);
+    let head = Head {
         kind: kind.plural(),
-        version: snapshot.version_of(kind),
-        availability: view::availability(snapshot.availability(kind)),
+        version: s.version_of(kind),
+        availability: view::availability(s.availability(kind)),
         count,
-        items: count.map(|_| Items(rows)),
     };
     // Neither the types nor a vector can fail.
-    serde_json::to_vec(&list).unwrap_or_default()
+    let mut out = serde_json::to_vec(&head).unwrap_or_default();
+    if count.is_none() {
+        return out;
+    }
+    out.pop();
+    out.extend_from_slice(b",\"items\":[");
+    match kind {
+        Kind::Node => write(&mut out, s.nodes.iter().map(|row| view::node(row, usage))),
+        Kind::Pod => write(&mut out, s.pods.iter().map(|row| view::pod(row))),
+        Kind::Namespace => write(
+            &mut out,
+            s.namespaces.iter().map(|row| view::namespace(row)),
+        ),
+        Kind::Deployment => write(
+            &mut out,
+            s.deployments.iter().map(|row| view::deployment(row)),
+        ),
+        Kind::Service => write(&mut out, s.services.iter().map(|row| view::service(row))),
+        Kind::Event => write(&mut out, s.events.iter().map(|row| view::event(row))),
+    }
+    out.extend_from_slice(b"]}");
+    out
 }
 
+/// All but the items, which only differ by kind.
 #[derive(Serialize)]
-#[serde(bound = "Items<I>: Serialize")]
-struct List<'a, I> {
+struct Head<'a> {
     kind: &'static str,
     version: u64,
     availability: view::Availability<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    items: Option<Items<I>>,
 }
 
 /// Written one by one, so that no second table is built.
-struct Items<I>(I);
-
-impl<I> Serialize for Items<I>
-where
-    I: Iterator + Clone,
-    I::Item: Serialize,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.clone())
+fn write<T: Serialize>(out: &mut Vec<u8>, rows: impl Iterator<Item = T>) {
+    for (index, row) in rows.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let _ = serde_json::to_writer(&mut *out, &row);
     }
 }
 
