@@ -24,7 +24,7 @@ reproducible() {
 	sysroot=$(rustc --print sysroot)
 	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo \
 --remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc \
--Z fmt-debug=shallow -Z location-detail=none -C force-frame-pointers=yes"
+-Z fmt-debug=shallow -Z location-detail=none -Z panic-in-drop=abort -Z use-sync-unwind=yes -C force-frame-pointers=yes"
 }
 
 # The standard library is built with the rest, for size and without backtraces, for which a stripped
@@ -40,7 +40,7 @@ compile() { # SUBCOMMAND TARGET
 # a fraction of a millisecond longer: 0.19 MB less. The two functions for which ring's Rust then looks in vain
 # exist under other names, without the shortcuts (docs/adr/0009-release-profile.md).
 small_ring() { # TARGET
-	export "CFLAGS_$(echo "$1" | tr - _)=-DOPENSSL_SMALL"
+	export "CFLAGS_$(echo "$1" | tr - _)=-DOPENSSL_SMALL -fno-asynchronous-unwind-tables"
 	version=$(sed -n '/^name = "ring"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock | tr . _)
 	aliases=
 	for alias in p256_point_mul_base_vartime=p256_point_mul_base x25519_scalar_mult_adx=x25519_scalar_mult_generic_masked; do
