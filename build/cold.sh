@@ -9,6 +9,7 @@ seconds=100
 agent=http://127.0.0.1:18079
 plane=127.0.0.1:18078
 plane_pid=
+space=profile-$$
 export PIPEOPS_API_TOKEN=secret
 
 main() {
@@ -20,8 +21,8 @@ main() {
 	cargo build --quiet --locked --package control-plane
 	CARGO_PROFILE_RELEASE_STRIP=none build/build.sh
 	mv bin/pipeops-agent "$folder/agent"
-	kubectl create namespace profile
-	sed 's/@NAME@/profile/g' tests/integration/cluster/zoo.yaml | kubectl -n profile apply -f - >"$folder/applied"
+	kubectl create namespace $space
+	sed "s/@NAME@/$space/g" tests/integration/cluster/zoo.yaml | kubectl -n $space apply -f - >"$folder/applied"
 	profile alone workload
 	CONTROL_PLANE_TOKEN=token "${CARGO_TARGET_DIR:-target}/debug/control-plane" --listen $plane >"$folder/plane" 2>&1 &
 	plane_pid=$!
@@ -32,7 +33,7 @@ main() {
 }
 
 clean() {
-	kubectl delete namespace profile --wait=false || :
+	kubectl delete namespace $space --wait=false || :
 	[ -z "$plane_pid" ] || kill "$plane_pid" || :
 	rm -rf "$folder"
 }
@@ -51,14 +52,14 @@ profile() { # NAME DURING
 
 # Objects of each kind that come, change and go, with their events.
 workload() {
-	kubectl -n profile create deployment new --image=busybox:1 --replicas=2 -- sleep 1d
-	kubectl -n profile expose deployment new --port=80
-	kubectl -n profile rollout status deployment new --timeout=60s
-	kubectl -n profile scale deployment new --replicas=1
-	kubectl -n profile label pod --all seen=yes --overwrite
-	kubectl -n profile delete deployment,service new --timeout=60s
-	kubectl create namespace profile-too
-	kubectl delete namespace profile-too --wait=false
+	kubectl -n $space create deployment new --image=busybox:1 --replicas=2 -- sleep 1d
+	kubectl -n $space expose deployment new --port=80
+	kubectl -n $space rollout status deployment new --timeout=60s
+	kubectl -n $space scale deployment new --replicas=1
+	kubectl -n $space label pod --all seen=yes --overwrite
+	kubectl -n $space delete deployment,service new --timeout=60s
+	kubectl create namespace $space-too
+	kubectl delete namespace $space-too --wait=false
 } >>"$folder/applied"
 
 # What probes, people and the control plane ask for, as long as it runs.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ring::hmac;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -76,6 +77,15 @@ impl Token {
         };
         *read = Some((secret.clone(), now));
         Ok(secret)
+    }
+
+    /// A key made of the token, another for each purpose; none when there is no token now.
+    pub fn key(&self, purpose: &str, now: Instant) -> Option<[u8; 32]> {
+        let token = self.current(now).ok()?;
+        // Tokens are random: nothing has to be done against guessing.
+        let token = hmac::Key::new(hmac::HMAC_SHA256, token.expose().as_bytes());
+        let key = hmac::sign(&token, purpose.as_bytes());
+        key.as_ref().try_into().ok()
     }
 
     /// Another token than the refused one, if the file has one by now.

