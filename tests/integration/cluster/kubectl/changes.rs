@@ -18,10 +18,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::PoisonError;
 
 use super::super::rig::{self, Cluster, Namespace};
 use super::words::split;
-use super::{Outcome, differences, told};
+use super::{NODES, Outcome, differences, told};
 use crate::support::program;
 
 /// Runs the lines of a file in two fresh namespaces, and fails with all that differ.
@@ -309,11 +310,13 @@ fn objects_are_replaced() {
 
 #[test]
 fn nodes_are_marked_and_tainted_alike() {
+    let _alone = NODES.write().unwrap_or_else(PoisonError::into_inner);
     compare("nodes", include_str!("nodes.changes"));
 }
 
 #[test]
 fn nodes_are_drained_alike() {
+    let _alone = NODES.write().unwrap_or_else(PoisonError::into_inner);
     compare("drain", include_str!("drain.changes"));
 }
 
