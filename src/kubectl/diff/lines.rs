@@ -1,6 +1,6 @@
 //! The difference of two texts in the unified form. Pure.
 //!
-//! E. Myers, *An O(ND) Difference Algorithm and Its Variations*, 1986.
+//! The way is that of E. Myers' difference algorithm of 1986.
 
 /// Lines of context.
 const CONTEXT: usize = 3;
