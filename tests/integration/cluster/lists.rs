@@ -10,7 +10,7 @@ use crate::support::{Agent, settled};
 
 const ZOO: &str = include_str!("zoo.yaml");
 /// Containers start and fail several times before all pods are where they stay.
-const SETTLED: Duration = Duration::from_secs(90);
+const SETTLED: Duration = Duration::from_secs(180);
 
 /// Pods of the zoo by the start of their names, and what kubectl shows of them.
 const STATES: [(&str, &[&str]); 19] = [
