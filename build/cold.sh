@@ -33,6 +33,7 @@ main() {
 }
 
 clean() {
+	kubectl -n $space patch pod kept -p '{"metadata":{"finalizers":null}}' || :
 	kubectl delete namespace $space --wait=false || :
 	[ -z "$plane_pid" ] || kill "$plane_pid" || :
 	rm -rf "$folder"

@@ -217,6 +217,14 @@ impl Drop for Stage<'_> {
         }
         let volume = ["delete", "pv", &self.namespace.name, "--wait=false"];
         let _ = self.namespace.try_kubectl(&volume);
+        // Pods of the zoo that do not go by themselves.
+        let kept = r#"{"metadata":{"finalizers":null}}"#;
+        for line in [
+            &["patch", "pod", "kept", "-p", kept][..],
+            &["delete", "pod", "--all", "--force", "--wait=false"],
+        ] {
+            let _ = self.namespace.try_kubectl(line);
+        }
     }
 }
 
