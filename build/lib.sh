@@ -66,6 +66,7 @@ cluster_up() {
 	export CLUSTER_NAME="test-$$"
 	export CLUSTER_LINK="198.18.$(($$ % 200 + 20))"
 	trap 'tests/cluster/cluster down || :' EXIT
+	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	status=0

@@ -26,21 +26,10 @@ main() {
 # Alone it starts a cluster, and takes it down.
 cluster() {
 	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || return 0
-	export CLUSTER_NAME="e2e-$$"
-	trap 'tests/cluster/cluster down' EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	status=0
-	tests/cluster/cluster metrics || status=$?
-	case $status in
-	0) eval "$(tests/cluster/cluster env)" ;;
-	3)
-		say "NOTE: no real Kubernetes on this machine (see the line above): nothing is tested"
-		exit 0
-		;;
-	*) die "the local Kubernetes did not start" ;;
-	esac
+	cluster_up
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || return 0
+	say "NOTE: no real Kubernetes on this machine (see the line above): nothing is tested"
+	exit 0
 }
 
 later() { # PATCHES

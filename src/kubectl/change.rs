@@ -1,7 +1,6 @@
 //! What the verbs share that change objects: dry runs, what is said of a change, and
 //! waiting until something is gone.
 
-use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -13,7 +12,8 @@ use super::print::format::Writer;
 use super::print::{Format, name_of, without_managed_fields};
 use super::resources::Ask;
 use super::session::Session;
-use crate::k8s::{Call, JSON};
+use super::watched::{Lines, left};
+use crate::k8s::JSON;
 use crate::stop::Stop;
 
 pub const DRY_RUN: Group = &[flag("dry-run", "", Kind::OptionalText("unchanged"), "none")];
@@ -30,9 +30,6 @@ const FORMATS: &[&str] = &[
     "name",
     "yaml",
 ];
-
-/// Longest event; the store behind the API takes in 1.5 MiB.
-const MOST_BYTES: u64 = 8 << 20;
 
 /// How much of a change is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,37 +215,18 @@ pub fn gone(
     }
 }
 
-/// The seconds that are left for a watch, empty if nothing limits them; none if there are
-/// none. The server counts whole ones: what is left of the last is looked at again.
-fn left(deadline: Option<Instant>) -> Option<String> {
-    let Some(deadline) = deadline else {
-        return Some(String::new());
-    };
-    let left = deadline.saturating_duration_since(Instant::now());
-    (!left.is_zero()).then(|| (left.as_secs() + 1).to_string())
-}
-
 /// Whether a watch tells of a deletion before it ends.
 fn is_deleted(api: &Api, path: &str) -> Result<bool, Failure> {
-    let mut reader = BufReader::new(api.open(&Call::get(path, JSON))?);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = reader
-            .by_ref()
-            .take(MOST_BYTES)
-            .read_until(b'\n', &mut line);
-        let event: Value = match serde_json::from_slice(&line) {
-            Ok(event) if read.is_ok() => event,
-            // However it ends: what is there is looked at again.
-            _ => return Ok(false),
-        };
-        match event["type"].as_str() {
-            Some("DELETED") => return Ok(true),
-            Some("ERROR") => return Ok(false),
+    let mut lines = Lines::open(api, path, JSON)?;
+    // However it ends: what is there is looked at again.
+    while let Some((word, _)) = lines.event() {
+        match word.as_str() {
+            "DELETED" => return Ok(true),
+            "ERROR" => break,
             _ => {}
         }
     }
+    Ok(false)
 }
 
 #[cfg(test)]

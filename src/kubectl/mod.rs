@@ -60,6 +60,7 @@ mod top;
 mod until;
 mod verbs;
 mod wait;
+mod watched;
 
 use std::io::{Read, Write};
 

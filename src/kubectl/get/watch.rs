@@ -1,8 +1,6 @@
 //! `get --watch`: what is there, and then what changes, until the server or the caller
 //! ends it.
 
-use std::io::{BufRead, BufReader, Read};
-
 use serde_json::Value;
 
 use super::printer::{ACCEPT, KIND, Options, Printer, Table};
@@ -16,9 +14,7 @@ use crate::kubectl::print::tabs::Tabs;
 use crate::kubectl::print::{Format, json as as_json, kind_of, without_managed_fields};
 use crate::kubectl::resources::{Ask, Pages, Selected};
 use crate::kubectl::session::Session;
-
-/// Longest event; the store behind the API takes in 1.5 MiB.
-const MOST_BYTES: u64 = 8 << 20;
+use crate::kubectl::watched::Lines;
 
 pub(super) fn follow(
     session: &mut Session<'_>,
@@ -214,19 +210,13 @@ impl Shown {
         accept: &str,
         session: &mut Session<'_>,
     ) -> Result<(), Failure> {
-        let mut reader = BufReader::new(api.open(&Call::get(path, accept))?);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = reader
-                .by_ref()
-                .take(MOST_BYTES)
-                .read_until(b'\n', &mut line);
-            // However it ends, there is no more to show.
-            if read.is_err() || !line.ends_with(b"\n") || session.context.stop.is_stopped() {
-                return Ok(());
+        let mut lines = Lines::open(api, path, accept)?;
+        // However it ends, there is no more to show.
+        while let Some(line) = lines.next() {
+            if session.context.stop.is_stopped() {
+                break;
             }
-            let (kind, text) = watch::event(&line).map_err(|error| unreadable(&error))?;
+            let (kind, text) = watch::event(line).map_err(|error| unreadable(&error))?;
             let kind = if self.events { &*kind } else { "" };
             if self.writer.is_none() {
                 let table = Table::read(text).map_err(|error| unreadable(&error))?;
@@ -238,6 +228,7 @@ impl Shown {
             self.flush(session)?;
             self.silent = false;
         }
+        Ok(())
     }
 }
 

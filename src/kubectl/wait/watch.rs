@@ -1,19 +1,17 @@
 //! A list, and the watch that starts where it ends, until something is seen.
 
-use std::io::{BufRead, BufReader, Read};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::k8s::{Call, JSON};
+use crate::k8s::JSON;
 use crate::kubectl::api::{self, Api, query};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::pods::run::until_stopped;
 use crate::kubectl::session::Session;
+use crate::kubectl::watched::Lines;
 use crate::stop::Stop;
 
-/// Longest event; the store behind the API takes in 1.5 MiB.
-const MOST_BYTES: u64 = 8 << 20;
 /// Before the same is listed again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -98,28 +96,19 @@ impl Watch {
     }
 
     fn changes(&self, path: &str, seen: Seen<'_>) -> Result<bool, Failure> {
-        let mut reader = BufReader::new(self.api.open(&Call::get(path, JSON))?);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let limited = &mut reader.by_ref().take(MOST_BYTES);
-            let read = limited.read_until(b'\n', &mut line);
-            // However it ends: what is there is listed again.
-            let Ok(mut event) = serde_json::from_slice::<Value>(&line) else {
-                return Ok(false);
-            };
-            let object = event["object"].take();
-            let word = event["type"].as_str().unwrap_or_default();
-            match word {
-                _ if read.is_err() => return Ok(false),
+        let mut lines = Lines::open(&self.api, path, JSON)?;
+        // However it ends: what is there is listed again.
+        while let Some((word, object)) = lines.event() {
+            match word.as_str() {
                 "ADDED" | "MODIFIED" | "DELETED" => {
-                    if seen(word, Some(object))? {
+                    if seen(&word, Some(object))? {
                         return Ok(true);
                     }
                 }
                 "BOOKMARK" => {}
-                _ => return Ok(false),
+                _ => break,
             }
         }
+        Ok(false)
     }
 }

@@ -10,4 +10,4 @@ mod program;
 
 pub use figures::{Figures, Table};
 pub use load::{Connection, throughput};
-pub use program::{Program, Usage, resident_peak};
+pub use program::{Program, Usage, kubectl, ours, resident_peak};

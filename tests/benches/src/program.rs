@@ -1,5 +1,6 @@
 //! A program under measurement, looked at through /proc.
 
+use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -27,6 +28,21 @@ pub struct Usage {
     /// Of all threads, in milliseconds.
     pub cpu: f64,
     pub threads: usize,
+}
+
+/// The agent as kubectl.
+#[must_use]
+pub fn ours() -> Command {
+    let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
+    let mut command = Command::new(agent);
+    command.arg("kubectl");
+    command
+}
+
+/// kubectl itself, which whoever starts a cluster names.
+#[must_use]
+pub fn kubectl() -> Command {
+    Command::new(env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default())
 }
 
 impl Program {

@@ -122,8 +122,8 @@ fn kept(rig: &Rig) -> Vec<PathBuf> {
     kept
 }
 
-#[test]
-fn what_happens_without_a_link_waits_on_the_disk() {
+/// An agent of which one change has arrived.
+fn told_one() -> (Rig, Agent) {
     let rig = Rig::new();
     let agent = rig.agent();
     connected(&rig, &agent);
@@ -131,6 +131,12 @@ fn what_happens_without_a_link_waits_on_the_disk() {
     eventually("it arrives", || {
         (there(&rig, "position") == 1).then_some(())
     });
+    (rig, agent)
+}
+
+#[test]
+fn what_happens_without_a_link_waits_on_the_disk() {
+    let (rig, _agent) = told_one();
     assert_eq!(
         kept(&rig),
         [] as [PathBuf; 0],
@@ -146,13 +152,7 @@ fn what_happens_without_a_link_waits_on_the_disk() {
 
 #[test]
 fn what_had_not_arrived_is_told_by_the_next_agent() {
-    let rig = Rig::new();
-    let agent = rig.agent();
-    connected(&rig, &agent);
-    change(&rig.api, 1);
-    eventually("it arrives", || {
-        (there(&rig, "position") == 1).then_some(())
-    });
+    let (rig, agent) = told_one();
     let rig = replaced(rig, |api| {
         pour(api, 2..1_001, 500);
         eventually("they are kept", || {
@@ -178,13 +178,7 @@ fn what_had_not_arrived_is_told_by_the_next_agent() {
 
 #[test]
 fn a_kill_loses_nothing_that_is_not_told() {
-    let rig = Rig::new();
-    let agent = rig.agent();
-    connected(&rig, &agent);
-    change(&rig.api, 1);
-    eventually("it arrives", || {
-        (there(&rig, "position") == 1).then_some(())
-    });
+    let (rig, agent) = told_one();
     let folder = rig.state().join("changes");
     let rig = replaced(rig, |api| {
         pour(api, 2..1_001, 500);

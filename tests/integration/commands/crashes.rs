@@ -44,8 +44,8 @@ fn what_had_begun_is_unknown_and_what_had_not_runs() {
     agent.wait_log("of an earlier agent: unknown");
 }
 
-#[test]
-fn what_was_done_and_not_told_is_told_by_the_next_agent() {
+/// An agent was killed between the end of the command `done` and the acknowledgement.
+fn done_and_not_told() -> Rig {
     let rig = Rig::new();
     let agent = rig.agent();
     rig.id();
@@ -55,6 +55,12 @@ fn what_was_done_and_not_told_is_told_by_the_next_agent() {
     rig.touch("done");
     assert!(rig.plane.wait_any("result", 1, super::SOON));
     kill(agent);
+    rig
+}
+
+#[test]
+fn what_was_done_and_not_told_is_told_by_the_next_agent() {
+    let rig = done_and_not_told();
     rig.plane.clear_faults();
     let kept = files(&rig.state().join("outbox"));
     assert!(!kept.is_empty());
@@ -83,15 +89,7 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn with_another_token_the_end_is_told_without_what_was_printed() {
-    let rig = Rig::new();
-    let agent = rig.agent();
-    rig.id();
-    rig.plane
-        .fault(&json!({"call": "result", "drop": true}))
-        .unwrap();
-    rig.touch("done");
-    assert!(rig.plane.wait_any("result", 1, super::SOON));
-    kill(agent);
+    let rig = done_and_not_told();
     let Rig { api, plane, folder } = rig;
     plane.stop();
     let plane = control_plane::start(&control_plane::Options {

@@ -5,13 +5,12 @@
 
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use benches::{Figures, Table};
+use benches::{Figures, Table, kubectl, ours};
 
 const RUNS: usize = 7;
 const OBJECTS: usize = 100;
@@ -41,12 +40,6 @@ fn main() -> Outcome<()> {
 
 #[allow(clippy::print_stdout, reason = "the table is what was asked for")]
 fn compare() -> Outcome<()> {
-    let ours = || {
-        let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
-        let mut command = Command::new(agent);
-        command.arg("kubectl");
-        command
-    };
     let [mine, peer] = NAMESPACES;
     let (mut agent, mut other) = (Vec::new(), Vec::new());
     // The first one creates them, and fills kubectl's cache.
@@ -100,11 +93,6 @@ fn apply(command: Command, namespace: &str, manifest: &str) -> Outcome<f64> {
         return Ok(took);
     }
     Err(format!("{count} lines: {told}").into())
-}
-
-fn kubectl() -> Command {
-    let program: OsString = env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default();
-    Command::new(program)
 }
 
 fn run(mut command: Command, words: &[&str], input: &str) -> Outcome<String> {

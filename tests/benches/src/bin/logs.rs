@@ -6,12 +6,11 @@
 
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use benches::{Figures, Table};
+use benches::{Figures, Table, kubectl, ours};
 
 const RUNS: usize = 7;
 const NAMESPACE: &str = "bench-logs";
@@ -64,13 +63,6 @@ fn main() -> Outcome<()> {
 
 #[allow(clippy::print_stdout, reason = "the table is what was asked for")]
 fn compare() -> Outcome<()> {
-    let ours = || {
-        let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
-        let mut command = Command::new(agent);
-        command.arg("kubectl");
-        command
-    };
-    let theirs = || Command::new(env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default());
     println!("logs of 10 and 40 MB, {RUNS} runs");
     let mut table = Table::new("kubectl");
     for (words, must) in LINES {
@@ -78,7 +70,7 @@ fn compare() -> Outcome<()> {
         let (mut mine, mut peer) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
             mine.push(run(ours(), words)?);
-            peer.push(run(theirs(), words)?);
+            peer.push(run(kubectl(), words)?);
         }
         let least = if what.ends_with("forty") {
             40_000_000
@@ -141,7 +133,7 @@ struct Namespace;
 
 impl Namespace {
     fn new() -> Outcome<Self> {
-        kubectl(&["create", "namespace", NAMESPACE], "")?;
+        prepare(&["create", "namespace", NAMESPACE], "")?;
         let namespace = Self;
         let account = [
             "-n",
@@ -150,7 +142,7 @@ impl Namespace {
             "--for=create",
             "serviceaccount/default",
         ];
-        kubectl(&account, "")?;
+        prepare(&account, "")?;
         Ok(namespace)
     }
 
@@ -160,9 +152,9 @@ impl Namespace {
             .replace("@NAME@", name)
             .replace("@LINE@", LINE)
             .replace("@COUNT@", &count.to_string());
-        kubectl(&["-n", NAMESPACE, "apply", "-f", "-"], &manifest)?;
+        prepare(&["-n", NAMESPACE, "apply", "-f", "-"], &manifest)?;
         let ended = "--for=jsonpath={.status.phase}=Succeeded";
-        kubectl(
+        prepare(
             &[
                 "-n",
                 NAMESPACE,
@@ -178,13 +170,12 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"], "");
+        let _ = prepare(&["delete", "namespace", NAMESPACE, "--wait=false"], "");
     }
 }
 
-fn kubectl(words: &[&str], input: &str) -> Outcome<()> {
-    let program: OsString = env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default();
-    let mut child = Command::new(program)
+fn prepare(words: &[&str], input: &str) -> Outcome<()> {
+    let mut child = kubectl()
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
