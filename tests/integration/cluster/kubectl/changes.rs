@@ -17,13 +17,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::PoisonError;
 
 use super::super::rig::{self, Cluster, Namespace};
 use super::words::split;
-use super::{NODES, Outcome, differences, told};
-use crate::support::program;
+use super::{NODES, Outcome, differences, home, outcome, start, told};
 
 /// Runs the lines of a file in two fresh namespaces, and fails with all that differ.
 fn compare(name: &str, lines: &str) {
@@ -86,7 +85,7 @@ impl<'c> Stage<'c> {
         let kubectl = &self.theirs.program;
         let sides = [&self.theirs, &self.ours].map(|side| (side, side.start(kubectl, line)));
         for (side, child) in sides {
-            let Outcome { out, err, code } = side.outcome(child.wait_with_output().unwrap());
+            let Outcome { out, err, code } = side.outcome(child);
             assert_eq!(code, Some(0), "{line}: {out}{err}");
         }
     }
@@ -108,7 +107,7 @@ impl<'c> Stage<'c> {
             self.prepare(change);
         }
         let [theirs, ours] = pair.map(|(side, child)| {
-            let outcome = side.outcome(child.wait_with_output().unwrap());
+            let outcome = side.outcome(child);
             Outcome {
                 out: mask(outcome.out),
                 err: mask(outcome.err),
@@ -138,16 +137,10 @@ impl<'c> Side<'c> {
             let text = fs::read_to_string(file.path()).unwrap();
             fs::write(target, text.replace("@NAME@", &self.namespace.name)).unwrap();
         }
-        let link = self.folder.path().join("kubectl");
-        std::os::unix::fs::symlink(program(), &link).unwrap();
+        let link = home(self.cluster, &self.namespace.name, self.folder.path());
         if self.program == Path::new("ours") {
             self.program = link;
         }
-        let config = ["config", "view", "--raw", "-o", "json"];
-        let mut config: serde_json::Value =
-            serde_json::from_str(&self.cluster.kubectl(&config)).unwrap();
-        config["contexts"][0]["context"]["namespace"] = self.namespace.name.clone().into();
-        fs::write(self.folder.path().join("kubeconfig"), config.to_string()).unwrap();
         self
     }
 
@@ -161,30 +154,20 @@ impl<'c> Side<'c> {
         };
         let files = self.folder.path().to_str().unwrap();
         let line = line.replace("{ns}", &self.namespace.name);
-        Command::new(program)
-            .args(split(&line.replace("{files}", files)))
-            .env_clear()
-            .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
-            .env("HOME", files)
-            .stdin(input)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        let arguments = split(&line.replace("{files}", files));
+        start(program, &arguments, self.folder.path(), input)
     }
 
     /// With neutral names.
-    fn outcome(&self, output: Output) -> Outcome {
+    fn outcome(&self, child: Child) -> Outcome {
         let files = self.folder.path().to_str().unwrap();
-        let text = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            text.replace(&self.namespace.name, "NAMESPACE")
-                .replace(files, "FILES")
-        };
+        let name = &self.namespace.name;
+        let text = |text: String| text.replace(name, "NAMESPACE").replace(files, "FILES");
+        let outcome = outcome(child);
         Outcome {
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-            code: output.status.code(),
+            out: text(outcome.out),
+            err: text(outcome.err),
+            ..outcome
         }
     }
 }

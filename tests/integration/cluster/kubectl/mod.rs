@@ -11,8 +11,8 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{PoisonError, RwLock};
 
 use serde_json::Value;
@@ -126,14 +126,7 @@ impl<'c> Stage<'c> {
             let text = text.replace("@NAME@", &self.namespace.name);
             fs::write(self.folder.path().join(name), text).unwrap();
         }
-        let own = self
-            .cluster
-            .kubectl(&["config", "view", "--raw", "-o", "json"]);
-        let mut config: Value = serde_json::from_str(&own).unwrap();
-        config["contexts"][0]["context"]["namespace"] = self.namespace.name.clone().into();
-        fs::write(self.folder.path().join("kubeconfig"), config.to_string()).unwrap();
-        let link = self.folder.path().join("kubectl");
-        std::os::unix::fs::symlink(program(), link).unwrap();
+        home(self.cluster, &self.namespace.name, self.folder.path());
     }
 
     /// Runs every line, and fails with all that differ.
@@ -160,22 +153,23 @@ impl<'c> Stage<'c> {
         );
     }
 
-    /// How the two differ each time.
+    /// How the two differ each time, side by side.
     fn difference(&self, line: &str) -> Option<String> {
         let arguments = self.arguments(line);
         let kubectl = self.cluster.command(&[]);
         let kubectl = Path::new(kubectl.get_program()).to_owned();
         let ours = self.folder.path().join("kubectl");
-        let mut theirs = self.run(&kubectl, &arguments);
+        let mut before = None;
         let mut last = None;
         for _ in 0..TRIES {
-            let found = self.run(&ours, &arguments);
-            let again = self.run(&kubectl, &arguments);
-            if found == theirs || found == again {
+            let pair = [&kubectl, &ours]
+                .map(|program| start(program, &arguments, self.folder.path(), Stdio::null()));
+            let [theirs, found] = pair.map(outcome);
+            if found == theirs || before.as_ref() == Some(&found) {
                 return None;
             }
-            last = Some(told(line, &again, &found));
-            theirs = again;
+            last = Some(told(line, &theirs, &found));
+            before = Some(theirs);
         }
         last
     }
@@ -186,23 +180,6 @@ impl<'c> Stage<'c> {
             .replace("{ns}", &self.namespace.name)
             .replace("{files}", files);
         split(&line)
-    }
-
-    fn run(&self, program: &Path, arguments: &[String]) -> Outcome {
-        let kubeconfig = self.folder.path().join("kubeconfig");
-        let output = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .env("KUBECONFIG", kubeconfig)
-            .env("HOME", self.folder.path())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Outcome {
-            out: text(output.stdout),
-            err: text(output.stderr),
-            code: output.status.code(),
-        }
     }
 }
 
@@ -225,6 +202,42 @@ impl Drop for Stage<'_> {
         ] {
             let _ = self.namespace.try_kubectl(line);
         }
+    }
+}
+
+/// Makes a folder a home: with a kubeconfig for the namespace, and this program as kubectl.
+fn home(cluster: &Cluster, namespace: &str, folder: &Path) -> PathBuf {
+    let own = cluster.kubectl(&["config", "view", "--raw", "-o", "json"]);
+    let mut config: Value = serde_json::from_str(&own).unwrap();
+    config["contexts"][0]["context"]["namespace"] = namespace.into();
+    fs::write(folder.join("kubeconfig"), config.to_string()).unwrap();
+    let link = folder.join("kubectl");
+    std::os::unix::fs::symlink(program(), &link).unwrap();
+    link
+}
+
+/// A program with nothing around it but a folder, which has its kubeconfig and is its home.
+fn start(program: &Path, arguments: &[String], folder: &Path, input: Stdio) -> Child {
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("KUBECONFIG", folder.join("kubeconfig"))
+        .env("HOME", folder)
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What it left when it has ended.
+fn outcome(child: Child) -> Outcome {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Outcome {
+        out: text(output.stdout),
+        err: text(output.stderr),
+        code: output.status.code(),
     }
 }
 
