@@ -19,8 +19,8 @@ main() {
 	folder=$(mktemp -d)
 	trap clean EXIT
 	cargo build --quiet --locked --package control-plane
-	CARGO_PROFILE_RELEASE_STRIP=none build/build.sh
-	mv bin/pipeops-agent "$folder/agent"
+	build/build.sh
+	cp "${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/release/pipeops-agent" "$folder/agent"
 	kubectl create namespace $space
 	sed "s/@NAME@/$space/g" tests/integration/cluster/zoo.yaml | kubectl -n $space apply -f - >"$folder/applied"
 	profile alone workload
@@ -44,7 +44,7 @@ kubectl() { "$PIPEOPS_TEST_KUBECTL" "$@"; }
 # Its own port, and an end that callgrind sees.
 profile() { # NAME DURING
 	timeout --signal=TERM $seconds valgrind --tool=callgrind --demangle=no --callgrind-out-file="$folder/$1" \
-		"$folder/agent" --state-dir "$folder/state-$1" --listen 127.0.0.1 --port 18079 >"$folder/log" 2>&1 &
+		"$folder/agent" --state-dir "$folder/state-$1" --listen 127.0.0.1:18079 >"$folder/log" 2>&1 &
 	running=$!
 	curl --silent --retry 30 --retry-all-errors --retry-delay 1 $agent/ready >"$folder/ready"
 	"$2"

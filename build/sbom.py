@@ -26,11 +26,13 @@ def main(output, version, revision, created, *targets):
     for target in targets:
         tree(target, crates, uses)
     own = next(ref for ref in crates if ref.startswith(f"pkg:cargo/{NAME}@"))
+    hashes = {**checksums(ROOT), **checksums(library())}
+    for part in crates.keys() - hashes.keys() - {own}:
+        take_in(part, own, crates, uses)
     # It is on no registry of crates.
     application = {"type": "application", **component(f"pkg:generic/{NAME}@{version}", crates.pop(own))}
     std, musl = standard_library(targets, crates, uses), c_library()
     uses[application["bom-ref"]] = uses.pop(own) | {std["bom-ref"], musl["bom-ref"]}
-    hashes = {**checksums(ROOT), **checksums(library())}
     libraries = [
         {"type": "library", **component(ref, crate), "hashes": [{"alg": "SHA-256", "content": hashes[ref]}]}
         for ref, crate in sorted(crates.items())
@@ -71,6 +73,13 @@ def tree(target, crates, uses, arguments=("--package", NAME)):
         if above:
             uses[above[-1]].add(ref)
         above.append(ref)
+
+
+def take_in(part, own, crates, uses):
+    """Takes a package of this repository for what it is: a part of the whole."""
+    del crates[part]
+    uses[own] |= uses.pop(part)
+    uses[own].discard(part)
 
 
 def component(ref, crate):

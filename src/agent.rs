@@ -184,8 +184,9 @@ impl Agent {
 
     fn watch(&mut self, kind: Kind) -> Result<(), Error> {
         let limits = k8s::watch::Limits::default();
-        let client =
-            k8s::Client::for_watch(Arc::clone(&self.target), limits.silence).map_err(mistaken)?;
+        let long = kind == Kind::Pod;
+        let client = k8s::Client::for_watch(Arc::clone(&self.target), limits.silence, long)
+            .map_err(mistaken)?;
         let stats = Arc::new(k8s::watch::Stats::default());
         self.watches.push((kind, Arc::clone(&stats)));
         let mut feed = Feed::new(kind, self.updates.clone(), Arc::clone(&stats));

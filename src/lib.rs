@@ -10,7 +10,7 @@ pub mod ciphers;
 pub mod frames;
 pub mod group;
 pub mod health;
-pub mod json;
+pub use json;
 pub mod metrics;
 pub mod process;
 pub mod resolver;

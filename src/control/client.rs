@@ -328,7 +328,7 @@ impl<'t> Place<'t> for Pong {
 }
 
 impl<'t> Fields<'t> for Pong {
-    fn field(&mut self, _name: &str) -> Option<Slot<'_, 't>> {
+    fn field(&mut self, _name: &[u8]) -> Option<Slot<'_, 't>> {
         None
     }
 }

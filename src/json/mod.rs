@@ -3,16 +3,18 @@
 //! Derived code is a parser for each type and was a tenth of the program. Here a value
 //! says where each of its fields belongs ([`Fields`]), and the reader puts it there. As
 //! with derived code, unknown fields are skipped and a wrong type is an error. What is
-//! missing stays as it was: whether it must not be missing, `check` says.
+//! skipped is not looked at beyond where it ends, which is fast. What is missing stays as
+//! it was: whether it must not be missing, `check` says.
 
 mod place;
 mod reader;
+mod skip;
 mod walk;
 
 use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny};
-use serde_json::{Deserializer, Error, Value};
+use serde::de::Error as _;
+use serde_json::{Error, Value};
 
 pub use place::Anything;
 pub use walk::Walk;
@@ -47,8 +49,9 @@ pub trait Place<'t> {
 
 /// An object.
 pub trait Fields<'t> {
-    /// Where the field of that name belongs; none: it is skipped.
-    fn field(&mut self, name: &str) -> Option<Slot<'_, 't>>;
+    /// Where the field of that name belongs; none: it is skipped. Most are skipped, so the
+    /// name is as it came: whether it is UTF-8, only those look who keep it.
+    fn field(&mut self, name: &[u8]) -> Option<Slot<'_, 't>>;
 
     /// What is wrong with the whole.
     ///
@@ -75,8 +78,9 @@ impl<T: Default + for<'t> Place<'t>> Owned for T {}
 /// # Errors
 /// It is no JSON, or not of that type.
 pub fn read<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<T, Error> {
-    let mut value = T::default();
-    read_into(text, value.slot())?;
+    let mut walk = Walk::new(text);
+    let value = walk.value()?;
+    walk.end()?;
     Ok(value)
 }
 
@@ -85,22 +89,9 @@ pub fn read<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<T, Error> {
 /// # Errors
 /// It is no JSON, or not of that type.
 pub fn first<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<(T, usize), Error> {
-    let mut value = T::default();
-    let length = first_into(text, value.slot())?;
-    Ok((value, length))
-}
-
-fn read_into<'t>(text: &'t [u8], slot: Slot<'_, 't>) -> Result<(), Error> {
-    let mut deserializer = Deserializer::from_slice(text);
-    slot.deserialize(&mut deserializer)?;
-    deserializer.end()
-}
-
-fn first_into<'t>(text: &'t [u8], slot: Slot<'_, 't>) -> Result<usize, Error> {
-    let mut deserializer = Deserializer::from_slice(text);
-    slot.deserialize(&mut deserializer)?;
-    // Only an iterator says where it is.
-    Ok(deserializer.into_iter::<IgnoredAny>().byte_offset())
+    let mut walk = Walk::new(text);
+    let value = walk.value()?;
+    Ok((value, walk.at))
 }
 
 /// An error of our own, as the reader's.
@@ -122,6 +113,7 @@ pub fn given(text: &str, problem: &'static str) -> Result<(), &'static str> {
 
 /// Declares a struct that is read from an object: each field with its name there, and
 /// after the struct what to check in the end. All begin empty.
+#[macro_export]
 macro_rules! object {
     (
         $(#[$about:meta])* $seen:vis struct $name:ident $(<$text:lifetime>)? {
@@ -134,26 +126,26 @@ macro_rules! object {
         $seen struct $name $(<$text>)? {
             $($(#[$more])* $open $field: $type,)+
         }
-        $crate::json::object!(@ $name [$($text)?] ($($field = $key)+) $($check)?);
+        $crate::object!(@ $name [$($text)?] ($($field = $key)+) $($check)?);
     };
     (@ $name:ident [] $fields:tt $($check:expr)?) => {
-        $crate::json::object!(@ 'text, $name, $fields $($check)?);
+        $crate::object!(@ 'text, $name, $fields $($check)?);
     };
     (@ $name:ident [$text:lifetime] $fields:tt $($check:expr)?) => {
-        $crate::json::object!(@ $text, $name<$text>, $fields $($check)?);
+        $crate::object!(@ $text, $name<$text>, $fields $($check)?);
     };
     (@ $text:lifetime, $type:ty, ($($field:ident = $key:literal)+) $($check:expr)?) => {
-        impl<$text> $crate::json::Place<$text> for $type {
-            fn slot(&mut self) -> $crate::json::Slot<'_, $text> {
-                $crate::json::Slot::Object(self)
+        impl<$text> $crate::Place<$text> for $type {
+            fn slot(&mut self) -> $crate::Slot<'_, $text> {
+                $crate::Slot::Object(self)
             }
         }
-        impl<$text> $crate::json::Fields<$text> for $type {
-            fn field(&mut self, name: &str) -> Option<$crate::json::Slot<'_, $text>> {
-                Some(match name {
-                    $($key => $crate::json::Place::slot(&mut self.$field),)+
-                    _ => return None,
-                })
+        impl<$text> $crate::Fields<$text> for $type {
+            fn field(&mut self, name: &[u8]) -> Option<$crate::Slot<'_, $text>> {
+                $(if name == $key.as_bytes() {
+                    return Some($crate::Place::slot(&mut self.$field));
+                })+
+                None
             }
             $(fn check(&self) -> Result<(), &'static str> {
                 let check: fn(&Self) -> Result<(), &'static str> = $check;
@@ -162,8 +154,6 @@ macro_rules! object {
         }
     };
 }
-
-pub(crate) use object;
 
 #[cfg(test)]
 mod tests {
@@ -271,7 +261,5 @@ mod tests {
         assert_eq!((&*value, length), ("a", 4));
         let (Anything, length) = first(br#"[1,{"a":"]"}]]"#).unwrap();
         assert_eq!(length, 13);
-        let text = Walk::new(br#" {"a" : 1}}"#).skip().unwrap();
-        assert_eq!(text, br#"{"a" : 1}"#);
     }
 }

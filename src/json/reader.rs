@@ -1,188 +1,119 @@
-//! The reader: one visitor for values of every type.
+//! Reads a value into its place.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess,
-    Unexpected, Visitor,
-};
-use serde_json::Value;
+use serde::de::{Error as _, Unexpected};
+use serde_json::{Error, Number, Value};
 
-use super::{Fields, Room, Slot};
+use super::{Slot, Walk};
 
-impl<'t> DeserializeSeed<'t> for Slot<'_, 't> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self {
-            Slot::Optional(_) => deserializer.deserialize_option(self),
-            Slot::Value(value) => Value::deserialize(deserializer).map(|read| *value = read),
-            Slot::Anything => IgnoredAny::deserialize(deserializer).map(drop),
-            _ => deserializer.deserialize_any(self),
-        }
-    }
-}
-
-impl<'t> Visitor<'t> for Slot<'_, 't> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Slot::Object(_) => "an object",
-            Slot::List(_) => "a list",
-            Slot::Text(_) => "text or null",
-            Slot::Amount(_) => "a quantity",
-            Slot::String(_) => "text",
-            Slot::Bool(_) => "true or false",
-            Slot::U16(_) | Slot::U32(_) | Slot::U64(_) | Slot::I32(_) => {
-                "a whole number within its limits"
+impl<'t> Walk<'t> {
+    /// Reads a value into its place.
+    ///
+    /// # Errors
+    /// There is none, or not of that type.
+    pub(super) fn put(&mut self, mut slot: Slot<'_, 't>) -> Result<(), Error> {
+        let Some(byte) = self.peek() else {
+            return Err(self.error("EOF while parsing a value"));
+        };
+        match (&mut slot, byte) {
+            (Slot::Anything, _) => drop(self.skip()?),
+            (Slot::Value(value), _) => **value = serde_json::from_slice(self.skip()?)?,
+            (Slot::Optional(_), b'n') => self.null()?,
+            (Slot::Optional(room), _) => self.put(room.next())?,
+            (Slot::Object(fields), b'{') => {
+                self.names(&mut |name, walk| match fields.field(name) {
+                    Some(slot) => walk.put(slot),
+                    None => walk.skip().map(drop),
+                })?;
+                fields.check().map_err(|problem| self.error(problem))?;
             }
-            Slot::F64(_) => "a number",
-            Slot::Optional(_) | Slot::Value(_) | Slot::Anything => "any value",
-        })
-    }
-
-    fn visit_none<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_some<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self {
-            Slot::Optional(room) => room.next().deserialize(deserializer),
-            _ => Err(D::Error::invalid_type(Unexpected::Option, &self)),
-        }
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        match self {
-            Slot::Text(text) | Slot::Amount(text) => *text = Cow::Borrowed(""),
-            _ => return Err(E::invalid_type(Unexpected::Unit, &self)),
+            (Slot::List(room), b'[') => self.items(&mut |walk| walk.put(room.next()))?,
+            (Slot::Text(text) | Slot::Amount(text), b'"') => **text = self.string()?,
+            (Slot::Text(text) | Slot::Amount(text), b'n') => {
+                self.null()?;
+                **text = Cow::Borrowed("");
+            }
+            (Slot::String(text), b'"') => **text = self.string()?.into_owned(),
+            _ => return self.put_word(&mut slot),
         }
         Ok(())
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        match self {
-            Slot::Bool(place) => *place = value,
-            _ => return Err(E::invalid_type(Unexpected::Bool(value), &self)),
-        }
-        Ok(())
+    /// Null, and nothing else that begins like it.
+    fn null(&mut self) -> Result<(), Error> {
+        serde_json::from_slice(self.skip()?)
     }
 
-    fn visit_u64<E: Error>(mut self, number: u64) -> Result<(), E> {
-        let fits = match &mut self {
-            Slot::U16(place) => put(number, *place),
-            Slot::U32(place) => put(number, *place),
-            Slot::U64(place) => put(number, *place),
-            Slot::I32(place) => put(number, *place),
-            Slot::Amount(text) => {
-                **text = Cow::Owned(number.to_string());
+    /// Reads what may be a number, true or false.
+    fn put_word(&mut self, slot: &mut Slot<'_, 't>) -> Result<(), Error> {
+        let value: Value = serde_json::from_slice(self.skip()?)?;
+        let fits = match (&mut *slot, &value) {
+            (Slot::Bool(place), Value::Bool(value)) => {
+                **place = *value;
                 true
             }
-            Slot::F64(_) => return self.visit_f64(number as f64),
+            (_, Value::Number(number)) => put_number(number, slot),
             _ => false,
         };
-        taken(fits, Unexpected::Unsigned(number), &self)
-    }
-
-    /// Below zero.
-    fn visit_i64<E: Error>(mut self, number: i64) -> Result<(), E> {
-        let fits = match &mut self {
-            Slot::I32(place) => put(number, *place),
-            Slot::F64(_) => return self.visit_f64(number as f64),
-            _ => false,
-        };
-        taken(fits, Unexpected::Signed(number), &self)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        match self {
-            Slot::F64(place) => *place = number,
-            Slot::Amount(text) => *text = Cow::Owned(number.to_string()),
-            _ => return Err(E::invalid_type(Unexpected::Float(number), &self)),
+        if fits {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn visit_borrowed_str<E: Error>(self, value: &'t str) -> Result<(), E> {
-        match self {
-            Slot::Text(text) | Slot::Amount(text) => *text = Cow::Borrowed(value),
-            _ => return self.visit_str(value),
-        }
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        match self {
-            Slot::Text(text) | Slot::Amount(text) => *text = Cow::Owned(value.to_owned()),
-            Slot::String(text) => value.clone_into(text),
-            _ => return Err(E::invalid_type(Unexpected::Str(value), &self)),
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'t>>(self, mut access: A) -> Result<(), A::Error> {
-        let Slot::List(list) = self else {
-            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
-        };
-        while access.next_element_seed(Next(&mut *list))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'t>>(self, mut access: A) -> Result<(), A::Error> {
-        let Slot::Object(fields) = self else {
-            return Err(A::Error::invalid_type(Unexpected::Map, &self));
-        };
-        while let Some(slot) = access.next_key_seed(Key(&mut *fields))? {
-            access.next_value_seed(slot.unwrap_or(Slot::Anything))?;
-        }
-        fields.check().map_err(A::Error::custom)
+        let wrong = Error::invalid_type(unexpected(&value), &expected(slot));
+        Err(self.error(&wrong.to_string()))
     }
 }
 
 /// Puts a number where it fits.
-fn put<N, P: TryFrom<N>>(number: N, place: &mut P) -> bool {
-    P::try_from(number).map(|number| *place = number).is_ok()
-}
-
-fn taken<E: Error>(fits: bool, number: Unexpected<'_>, slot: &Slot<'_, '_>) -> Result<(), E> {
-    if fits {
-        return Ok(());
+fn put_number(number: &Number, slot: &mut Slot<'_, '_>) -> bool {
+    fn put<N, P: TryFrom<N>>(number: Option<N>, place: &mut P) -> bool {
+        let fits = number.and_then(|number| P::try_from(number).ok());
+        fits.map(|number| *place = number).is_some()
     }
-    Err(E::invalid_type(number, slot))
-}
-
-/// The next element of a list, which only has a place if there is one.
-struct Next<'s, 't>(&'s mut dyn Room<'t>);
-
-impl<'t> DeserializeSeed<'t> for Next<'_, 't> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.next().deserialize(deserializer)
-    }
-}
-
-/// The name of the next field, read as the place where its value belongs.
-struct Key<'s, 't>(&'s mut dyn Fields<'t>);
-
-impl<'s, 't> DeserializeSeed<'t> for Key<'s, 't> {
-    type Value = Option<Slot<'s, 't>>;
-
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_identifier(self)
+    match slot {
+        Slot::U16(place) => put(number.as_u64(), *place),
+        Slot::U32(place) => put(number.as_u64(), *place),
+        Slot::U64(place) => put(number.as_u64(), *place),
+        Slot::I32(place) => put(number.as_i64(), *place),
+        Slot::F64(place) => put(number.as_f64(), *place),
+        Slot::Amount(text) if number.is_u64() || number.is_f64() => {
+            **text = Cow::Owned(match number.as_u64() {
+                Some(whole) => whole.to_string(),
+                None => number.as_f64().unwrap_or_default().to_string(),
+            });
+            true
+        }
+        _ => false,
     }
 }
 
-impl<'s, 't> Visitor<'t> for Key<'s, 't> {
-    type Value = Option<Slot<'s, 't>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a field")
+fn unexpected(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Null => Unexpected::Other("null"),
+        Value::Bool(value) => Unexpected::Bool(*value),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => Unexpected::Unsigned(number),
+            (_, Some(number)) => Unexpected::Signed(number),
+            _ => Unexpected::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => Unexpected::Str(text),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
     }
+}
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.field(name))
+fn expected(slot: &Slot<'_, '_>) -> &'static str {
+    match slot {
+        Slot::Object(_) => "an object",
+        Slot::List(_) => "a list",
+        Slot::Text(_) => "text or null",
+        Slot::Amount(_) => "a quantity",
+        Slot::String(_) => "text",
+        Slot::Bool(_) => "true or false",
+        Slot::U16(_) | Slot::U32(_) | Slot::U64(_) | Slot::I32(_) => {
+            "a whole number within its limits"
+        }
+        Slot::F64(_) => "a number",
+        Slot::Optional(_) | Slot::Value(_) | Slot::Anything => "any value",
     }
 }

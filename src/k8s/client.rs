@@ -15,7 +15,7 @@ use ureq::{Agent, Body};
 use super::Target;
 use super::call::{Call, JSON};
 use super::error::{Cause, Error, Status, Verdict};
-use super::travel::{Limits, OUTPUT, agent, apart};
+use super::travel::{INPUT, Limits, OUTPUT, RECORD, agent, apart};
 use crate::json::{self, Owned};
 use crate::secret::Secret;
 
@@ -80,12 +80,17 @@ impl Client {
         Self::new(target, silence)
     }
 
-    /// For one watch, which has connections of its own.
+    /// For one watch, which has connections of its own; `long` where it begins with a
+    /// list that may be long.
     ///
     /// # Errors
     /// A file of the credentials cannot be used.
-    pub fn for_watch(target: Arc<Target>, silence: Duration) -> Result<Self, Error> {
-        Self::new(target, Some(silence))
+    pub fn for_watch(target: Arc<Target>, silence: Duration, long: bool) -> Result<Self, Error> {
+        let limits = Limits {
+            input: if long { RECORD } else { INPUT },
+            ..limits(Some(silence))
+        };
+        Self::with(target, limits)
     }
 
     /// For logs that are followed, to the same server: it answers when there is a line.
@@ -96,8 +101,8 @@ impl Client {
     pub fn for_logs(&self) -> Result<Self, Error> {
         let silence = Some(Duration::from_secs(120));
         let limits = Limits {
-            silence,
             answer: silence,
+            ..limits(silence)
         };
         let way = Self::with(Arc::clone(&self.shared.target), limits)?;
         Ok(Self {
@@ -107,11 +112,7 @@ impl Client {
     }
 
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
-        let limits = Limits {
-            silence,
-            answer: silence.map(|silence| silence.min(ANSWERED)),
-        };
-        Self::with(target, limits)
+        Self::with(target, limits(silence))
     }
 
     fn with(target: Arc<Target>, limits: Limits) -> Result<Self, Error> {
@@ -282,6 +283,14 @@ impl Client {
             .way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn limits(silence: Option<Duration>) -> Limits {
+    Limits {
+        silence,
+        answer: silence.map(|silence| silence.min(ANSWERED)),
+        input: INPUT,
     }
 }
 

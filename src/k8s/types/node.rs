@@ -41,7 +41,8 @@ impl<'a> Place<'a> for Labels<'a> {
 }
 
 impl<'a> Fields<'a> for Labels<'a> {
-    fn field(&mut self, name: &str) -> Option<Slot<'_, 'a>> {
+    fn field(&mut self, name: &[u8]) -> Option<Slot<'_, 'a>> {
+        let name = str::from_utf8(name).ok()?;
         let at = self.0.partition_point(|(own, _)| &**own < name);
         let label = (name.to_owned(), Text::default());
         Some(self.0.insert_mut(at, label).1.slot())

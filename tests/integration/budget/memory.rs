@@ -1,6 +1,7 @@
 //! How much memory it takes to follow a cluster, and how much processor time.
 
 use std::env;
+use std::iter;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,14 @@ use crate::support::{Agent, within};
 
 const MB: u64 = 1_000_000;
 const PODS: usize = 5_000;
+const RUNS: usize = 10;
+const PROCESSOR: Duration = Duration::from_millis(150);
 
 /// Two rounds of measuring usage have passed by then.
 const SETTLED: Duration = Duration::from_secs(60);
 /// Some 1.4 MB of it are pages of the binary: those that run, when build/cold.ld still names the others.
-const NODE_RESIDENT: u64 = 14 * MB / 5;
+/// On a node that has just started: what others did there since, events above all, is kept, too.
+const NODE_RESIDENT: u64 = 5 * MB / 2;
 const NODE_ANONYMOUS: u64 = 6 * MB / 5;
 
 #[test]
@@ -24,22 +28,25 @@ fn five_thousand_pods_are_followed_in_6_mb_and_150_ms() {
         return;
     }
     let rig = Rig::new(PODS);
-    let runs: Vec<Usage> = (0..5).map(|_| at_rest(&rig.agent())).collect();
+    let both = || (at_rest(&rig.agent()), rig.server.yardstick().unwrap());
+    let (runs, yardsticks): (Vec<Usage>, Vec<Duration>) =
+        iter::repeat_with(both).take(RUNS).unzip();
     seen("5,000 pods", &runs);
+    seen("5,000 pods, read by serde_json", &yardsticks);
     for usage in &runs {
         assert!(usage.resident <= 6 * MB, "{usage:?}");
         assert!(usage.resident_peak <= 9 * MB, "{usage:?}");
     }
-    // The least: what others do to the caches meanwhile is not the agent's.
-    let processor = runs.iter().map(|usage| usage.processor).min();
-    assert!(
-        processor <= Some(Duration::from_millis(150)),
-        "{processor:?}"
-    );
+    // The least: what others do to the caches meanwhile is not the agent's. A machine that
+    // is slow today is so for both.
+    let processor = runs.iter().map(|usage| usage.processor).min().unwrap();
+    let yardstick = yardsticks.into_iter().min().unwrap();
+    let limit = PROCESSOR.max(yardstick * 3 / 5);
+    assert!(processor <= limit, "{processor:?}, at most {limit:?}");
 }
 
 #[test]
-fn the_local_node_is_followed_in_2_8_mb() {
+fn a_new_local_node_is_followed_in_2_5_mb() {
     let what = "memory on the local node";
     let (Some(_), Some(kubeconfig)) = (shipped(what), env::var_os("KUBECONFIG")) else {
         return;

@@ -55,19 +55,19 @@ fn debuggable(bytes: &[u8]) -> bool {
 struct Rig {
     _folder: TempDir,
     kubeconfig: PathBuf,
+    server: ManyPods,
 }
 
 impl Rig {
     fn new(pods: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
-        ManyPods::start(pods)
-            .unwrap()
-            .write_kubeconfig(&kubeconfig)
-            .unwrap();
+        let server = ManyPods::start(pods).unwrap();
+        server.write_kubeconfig(&kubeconfig).unwrap();
         Self {
             _folder: folder,
             kubeconfig,
+            server,
         }
     }
 

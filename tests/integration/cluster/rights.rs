@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::rig::{Cluster, NODE, Namespace, alone, cluster};
 use super::shown::assert_equal_to_kubectl;
 use super::wait_ready;
-use crate::support::{Agent, eventually, program, within};
+use crate::support::{Agent, cleared, eventually, program, within};
 
 pub(super) const ALL: &str = r#"[
     {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
@@ -151,9 +151,8 @@ impl Login {
 
     /// Exit code and output of `pipeops-agent check`.
     pub(super) fn check(&self) -> (Option<i32>, String) {
-        let output = Command::new(program())
+        let output = cleared(&mut Command::new(program()))
             .arg("check")
-            .env_clear()
             .env("KUBECONFIG", self.kubeconfig())
             .env("PIPEOPS_STATE_DIR", self.0.path())
             .env("PIPEOPS_API_TOKEN", "unused")

@@ -25,7 +25,7 @@ use super::support::api_server::{ApiServer, Fault, Gate, Op};
 pub(crate) use crashes::kill_often;
 pub(crate) use stream::{Plan, stream};
 
-use super::support::{Agent, SOON, command, eventually};
+use super::support::{Agent, SOON, cleared, command, eventually};
 
 const TOKEN: &str = "right-token-5e91";
 
@@ -76,8 +76,7 @@ impl Rig {
 
     /// What an agent of this rig is told.
     fn environment(&self, command: &mut Command, state: &Path, set: &[(&str, &str)]) {
-        command
-            .env_clear()
+        cleared(command)
             .env("PIPEOPS_LISTEN", "127.0.0.1:0")
             .env("PIPEOPS_API_TOKEN", "test-api-token")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -87,9 +86,6 @@ impl Rig {
             .env("PIPEOPS_TOKEN", TOKEN)
             .env("PIPEOPS_HEARTBEAT_INTERVAL", "1")
             .envs(set.iter().copied());
-        if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
-            command.env("LLVM_PROFILE_FILE", profile);
-        }
     }
 
     /// The agent's id, once it beats.

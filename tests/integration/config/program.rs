@@ -9,6 +9,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::support::cleared;
+
 /// What a run of the agent gave.
 pub(super) struct Ran {
     pub(super) code: Option<i32>,
@@ -21,10 +23,8 @@ pub(super) struct Ran {
 pub(super) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let built = || OsString::from(env!("CARGO_BIN_EXE_pipeops-agent"));
     let program = env::var_os("PIPEOPS_BIN").unwrap_or_else(built);
-    let output = Command::new(program)
+    let output = cleared(&mut Command::new(program))
         .args(arguments)
-        .env_clear()
-        .envs(env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .env("KUBECONFIG", "/nonexistent/kubeconfig")
         .envs(variables.iter().copied())
         .output()

@@ -79,7 +79,7 @@ fn follow(server: &ApiServer, limits: Limits, test: impl FnOnce(&Seen, &Stats)) 
         ..k8s::Options::default()
     };
     let target = Arc::new(k8s::target(&options).unwrap());
-    let client = Client::for_watch(target, limits.silence).unwrap();
+    let client = Client::for_watch(target, limits.silence, false).unwrap();
     let (stats, seen) = (Arc::new(Stats::default()), Seen::default());
     let resource = Resource {
         path: PODS,

@@ -148,15 +148,19 @@ pub(crate) fn command() -> Command {
 
 /// The same for an agent that is started in another way.
 pub(crate) fn prepared(mut command: Command) -> Command {
-    command
-        .env_clear()
+    cleared(&mut command)
         .env("PIPEOPS_LISTEN", "127.0.0.1:0")
         .env("PIPEOPS_API_TOKEN", API_TOKEN);
-    // Where an agent that is built to measure coverage leaves what it counted.
-    if let Some(profile) = env::var_os("LLVM_PROFILE_FILE") {
-        command.env("LLVM_PROFILE_FILE", profile);
-    }
     command
+}
+
+/// An empty environment, but for where a program that is built to measure coverage leaves
+/// what it counted.
+pub(crate) fn cleared(command: &mut Command) -> &mut Command {
+    let counted = env::var_os("LLVM_PROFILE_FILE");
+    command
+        .env_clear()
+        .envs(counted.map(|file| ("LLVM_PROFILE_FILE", file)))
 }
 
 fn spawn(command: &mut Command) -> (Child, Arc<Log>) {

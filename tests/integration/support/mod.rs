@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::{Agent, command, prepared};
+pub(crate) use agent::{Agent, cleared, command, prepared};
 pub(crate) use http::{Answer, request, request_with};
 pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 

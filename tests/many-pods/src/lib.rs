@@ -14,8 +14,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A server that runs as long as its process.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct ManyPods {
     address: SocketAddr,
     ca: String,
     bytes: usize,
+    pods: Arc<[String]>,
 }
 
 impl ManyPods {
@@ -36,10 +38,29 @@ impl ManyPods {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (ca, config) = tls::certificates().map_err(io::Error::other)?;
-        thread::Builder::new()
-            .name("many-pods".to_owned())
-            .spawn(move || serve::accept(&listener, &config, &pods))?;
-        Ok(Self { address, ca, bytes })
+        thread::Builder::new().name("many-pods".to_owned()).spawn({
+            let pods = Arc::clone(&pods);
+            move || serve::accept(&listener, &config, &pods)
+        })?;
+        Ok(Self {
+            address,
+            ca,
+            bytes,
+            pods,
+        })
+    }
+
+    /// The processor time in which `serde_json` reads the same pods into its values: what
+    /// others are measured by, on this machine and at this moment.
+    ///
+    /// # Errors
+    /// The kernel does not say what time a thread has had.
+    pub fn yardstick(&self) -> io::Result<Duration> {
+        let before = spent()?;
+        for pod in &*self.pods {
+            serde_json::from_str::<Value>(pod)?;
+        }
+        Ok(spent()?.saturating_sub(before))
     }
 
     /// The length of all pods as JSON.
@@ -65,4 +86,14 @@ impl ManyPods {
         });
         fs::write(file, config.to_string())
     }
+}
+
+/// What this thread has had of a processor, in nanoseconds:
+/// <https://docs.kernel.org/scheduler/sched-stats.html>.
+fn spent() -> io::Result<Duration> {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let spent = schedstat.split(' ').next().and_then(|ns| ns.parse().ok());
+    spent
+        .map(Duration::from_nanos)
+        .ok_or_else(|| io::Error::other("there is no time in /proc/thread-self/schedstat"))
 }

@@ -9,6 +9,8 @@
 //! - `last `: only the last line of the output is compared, where what comes before hangs
 //!   on the moment (`rollout status`);
 //! - `ages `: ages and times are masked;
+//! - `sorted `: in the order of its lines, where kubectl walks through a map of Go and each
+//!   run has an order of its own;
 //! - `names `: the ends of names that controllers make up are masked;
 //! - `meanwhile `: run by kubectl in both while the next line is on its way, which waits
 //!   for it.
@@ -100,6 +102,7 @@ impl<'c> Stage<'c> {
             Some(("last", rest)) => (last, rest),
             Some(("ages", rest)) => (without_ages, rest),
             Some(("names", rest)) => (without_ends, rest),
+            Some(("sorted", rest)) => (sorted, rest),
             _ => (|text| text, line),
         };
         let pair = [&self.theirs, &self.ours].map(|side| (side, side.start(&side.program, rest)));
@@ -179,6 +182,12 @@ impl Drop for Side<'_> {
         let delete = ["delete", "node", "--wait=false", "-l", &label];
         let _ = self.cluster.try_kubectl(&delete);
     }
+}
+
+fn sorted(text: String) -> String {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 fn last(text: String) -> String {

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::rig::{self, Cluster, Namespace};
-use crate::support::{eventually, program};
+use crate::support::{cleared, eventually, program};
 use words::split;
 
 /// What changes by itself between two runs (ages, restarts) is equal after some tries.
@@ -218,9 +218,8 @@ fn home(cluster: &Cluster, namespace: &str, folder: &Path) -> PathBuf {
 
 /// A program with nothing around it but a folder, which has its kubeconfig and is its home.
 fn start(program: &Path, arguments: &[String], folder: &Path, input: Stdio) -> Child {
-    Command::new(program)
+    cleared(&mut Command::new(program))
         .args(arguments)
-        .env_clear()
         .env("KUBECONFIG", folder.join("kubeconfig"))
         .env("HOME", folder)
         .stdin(input)

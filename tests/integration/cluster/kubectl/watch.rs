@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::super::rig::{self, Cluster, Namespace};
 use super::changes::is_age;
-use crate::support::{eventually, program};
+use crate::support::{cleared, eventually, program};
 
 /// What is followed; `kept` is there from the start, and its label `step` tells how far it is.
 const FORMS: [&str; 10] = [
@@ -115,11 +115,10 @@ impl Follower {
         let count = fs::read_dir(folder).unwrap().count();
         let output = folder.join(format!("output-{count}"));
         let known = cluster.command(&[]);
-        let child = Command::new(program)
+        let child = cleared(&mut Command::new(program))
             .args(known.get_args())
             .args(["-n", &space.name])
             .args(form.split(' '))
-            .env_clear()
             .env("HOME", folder)
             .stdin(Stdio::null())
             .stdout(File::create(&output).unwrap())
@@ -133,11 +132,12 @@ impl Follower {
         fs::read_to_string(&self.output).unwrap()
     }
 
-    /// From the first change to the last that all of them see, with ages masked.
+    /// From the first change to the end as far as all of them see it, with ages masked: some
+    /// go on to the object that tells it to those who see no labels.
     fn between(&self) -> String {
         let text = self.text();
         let first = text.find("begun").unwrap();
-        let last = text.rfind("ended").unwrap();
+        let last = text.find("ended").unwrap();
         let mut masked = String::new();
         let mut after_age = false;
         for word in text[first..last].split_inclusive([' ', '\n']) {
