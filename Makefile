@@ -4,7 +4,7 @@ SHELL := /bin/sh
 
 PREFIX ?= /usr/local
 
-.PHONY: all build build-all test test-e2e lint fmt coverage bench demo dev install clean \
+.PHONY: all build build-all test test-e2e lint fmt coverage fuzz bench demo dev install clean \
 	chart docker-build docker-run docker-dev cluster-up cluster-down help
 
 all: lint test build ## lint, test and build
@@ -31,6 +31,9 @@ fmt: ## format Rust and shell sources
 
 coverage: ## line coverage of src; fails below 80 %
 	@build/coverage.sh
+
+fuzz: ## what reads text from outside, under libFuzzer (FUZZ_SECONDS=20 each, FUZZ=name for one)
+	@build/fuzz.sh $(FUZZ)
 
 bench: ## benchmarks beside their peers (BENCH=name for one)
 	@build/bench.sh $(BENCH)

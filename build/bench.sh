@@ -6,12 +6,15 @@
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	case ${1-logs} in apply | logs) node_up ;; esac
+	case ${1-logs} in apply | get | logs) node_up ;; esac
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
 			say "$name"
+			# 5,000 simulated pods, for that one.
+			[ "$name" != get ] || [ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale 5000
 			cargo run --quiet --profile peers --locked --package benches --bin "$name"
+			[ "$name" != get ] || [ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale 0
 		fi
 	done
 }

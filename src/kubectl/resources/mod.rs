@@ -16,6 +16,7 @@ use super::manifest::{self, Document};
 use super::session::Session;
 use words::Words;
 
+pub use selector::fits;
 pub use visit::{Pages, visit};
 
 /// How a verb reads its words.
@@ -173,7 +174,7 @@ impl Session<'_> {
     pub fn documents(&mut self) -> Result<(Vec<Ask>, Vec<Failure>), Failure> {
         let (mut asks, failures, _) = self.files()?;
         let labels = self.flags.text("selector");
-        asks.retain(|ask| selector::fits(labels, &ask.object));
+        asks.retain(|ask| fits(labels, &ask.object));
         Ok((asks, failures))
     }
 

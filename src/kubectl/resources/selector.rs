@@ -5,7 +5,8 @@ use serde_json::Value;
 
 /// Whether the labels of an object fit; an empty selector fits all. What the server does
 /// not take for a selector fits nothing.
-pub(super) fn fits(selector: &str, object: &Value) -> bool {
+#[must_use]
+pub fn fits(selector: &str, object: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
     parts(selector)
         .iter()

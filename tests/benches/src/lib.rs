@@ -6,8 +6,10 @@
 
 mod figures;
 mod load;
+mod printed;
 mod program;
 
 pub use figures::{Figures, Table};
 pub use load::{Connection, throughput};
+pub use printed::{Printed, printed};
 pub use program::{Program, Usage, kubectl, ours, resident_peak};

@@ -6,11 +6,10 @@
 
 use std::env;
 use std::error::Error;
-use std::io::{self, Read};
+use std::io;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use benches::{Figures, Table, kubectl, ours};
+use benches::{Figures, Printed, Table, kubectl, ours, printed};
 
 const RUNS: usize = 7;
 const NAMESPACE: &str = "bench-logs";
@@ -40,14 +39,6 @@ const LINES: [(&[&str], &str); 4] = [
     (&["logs", "-f", "forty"], ""),
 ];
 
-/// One run of one program.
-struct Run {
-    milliseconds: f64,
-    /// Megabytes.
-    resident: f64,
-    bytes: u64,
-}
-
 #[allow(clippy::print_stderr, reason = "whoever asks wants to know")]
 fn main() -> Outcome<()> {
     if env::var_os("PIPEOPS_TEST_KUBECTL").is_none() {
@@ -69,8 +60,8 @@ fn compare() -> Outcome<()> {
         let what = words.join(" ");
         let (mut mine, mut peer) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
-            mine.push(run(ours(), words)?);
-            peer.push(run(kubectl(), words)?);
+            mine.push(read(ours(), words)?);
+            peer.push(read(kubectl(), words)?);
         }
         let least = if what.ends_with("forty") {
             40_000_000
@@ -80,8 +71,8 @@ fn compare() -> Outcome<()> {
         if mine.iter().chain(&peer).any(|run| run.bytes < least) {
             return Err(format!("{what} is not whole: the node may have rotated it").into());
         }
-        let of = |what: fn(&Run) -> f64| {
-            let figures = |all: &[Run]| all.iter().map(what).collect::<Figures>();
+        let of = |what: fn(&Printed) -> f64| {
+            let figures = |all: &[Printed]| all.iter().map(what).collect::<Figures>();
             (figures(&mine), figures(&peer))
         };
         let (a, b) = of(|run| run.milliseconds);
@@ -93,39 +84,9 @@ fn compare() -> Outcome<()> {
     Ok(())
 }
 
-/// Runs it to its end, reading all it prints.
-fn run(mut command: Command, words: &[&str]) -> Outcome<Run> {
-    let begun = Instant::now();
-    let mut child = command
-        .args(["-n", NAMESPACE])
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut out = child.stdout.take().ok_or("it is piped")?;
-    let (mut chunk, mut bytes, mut resident) = (vec![0; 1 << 16], 0, 0.0_f64);
-    loop {
-        let count = out.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        // Seldom, so that looking costs nothing.
-        if bytes / 1_000_000 != (bytes + count as u64) / 1_000_000 {
-            let text = std::fs::read_to_string(&status).unwrap_or_default();
-            resident = resident.max(benches::resident_peak(&text));
-        }
-        bytes += count as u64;
-    }
-    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-    if !child.wait()?.success() {
-        return Err(format!("{command:?} failed").into());
-    }
-    Ok(Run {
-        milliseconds,
-        resident,
-        bytes,
-    })
+fn read(mut command: Command, words: &[&str]) -> io::Result<Printed> {
+    command.args(["-n", NAMESPACE]);
+    printed(command, words)
 }
 
 /// Gone with this.

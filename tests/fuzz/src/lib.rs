@@ -1,0 +1,200 @@
+//! What must hold for any bytes: each function takes some and panics where it does not.
+//!
+//! `make fuzz` runs each under libFuzzer for a short time; `tests` holds them for the seeds,
+//! and for what was once found.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pipeops_agent::commands::{Command, Printed, Stream};
+use pipeops_agent::kubectl::flags::{self, Flag, Kind, flag, switch};
+use pipeops_agent::kubectl::jsonpath::JsonPath;
+use pipeops_agent::kubectl::resources;
+use pipeops_agent::{frames, json, k8s, yaml};
+use serde_json::Value;
+
+/// All there are, by name.
+pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("arguments", arguments),
+    ("chunks", chunks),
+    ("command", command),
+    ("frames", journal),
+    ("json", value),
+    ("jsonpath", jsonpath),
+    ("selector", selector),
+    ("watch", line),
+    ("yaml", documents),
+];
+
+/// Lines of a command: every word is somewhere afterwards, and none is made up.
+pub fn arguments(bytes: &[u8]) {
+    const FLAGS: &[Flag] = &[
+        switch("all", "A"),
+        flag("output", "o", Kind::Text, ""),
+        flag("number", "n", Kind::Number, "1"),
+        flag("timeout", "", Kind::Duration, "1s"),
+        flag("cascade", "", Kind::OptionalText("background"), ""),
+    ];
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let words: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    let (_, rest) = flags::verb(&words, FLAGS, &|name| name == "get");
+    assert!(rest.len() <= words.len());
+    if let Ok(line) = flags::read(&words, &[FLAGS]) {
+        assert!(line.words.iter().all(|word| words.contains(word)));
+        assert!(line.dash.is_none_or(|dash| dash <= line.words.len()));
+        let _ = (line.flags.number("number"), line.flags.seconds("timeout"));
+    }
+}
+
+/// What a command prints arrives whole, in order and once, however its pieces come and
+/// however often a call is lost. Each piece: its stream and whether it is sent, its length,
+/// its bytes.
+pub fn chunks(mut bytes: &[u8]) {
+    let mut printed = Printed::new();
+    let mut pushed = [Vec::new(), Vec::new()];
+    let mut arrived = [Vec::new(), Vec::new()];
+    while let [way, length, rest @ ..] = bytes {
+        let (piece, rest) = rest.split_at(rest.len().min(usize::from(*length)));
+        bytes = rest;
+        let stream = [Stream::Stdout, Stream::Stderr][usize::from(way & 1)];
+        printed.push(stream, piece);
+        pushed[usize::from(way & 1)].extend_from_slice(piece);
+        if way & 2 != 0 {
+            send(&mut printed, &mut arrived, way & 4 != 0);
+        }
+    }
+    while printed.waiting() > 0 {
+        send(&mut printed, &mut arrived, true);
+    }
+    assert_eq!(arrived, pushed);
+}
+
+fn send(printed: &mut Printed, arrived: &mut [Vec<u8>; 2], arrives: bool) {
+    let Some(batch) = printed.batch().filter(|_| arrives) else {
+        return;
+    };
+    for chunk in batch.body["chunks"].as_array().into_iter().flatten() {
+        assert!(chunk["skipped"].is_null());
+        let data = chunk["data"].as_str().unwrap_or_default();
+        let data = match chunk["encoding"].as_str() {
+            Some("base64") => STANDARD.decode(data).unwrap_or_default(),
+            _ => data.as_bytes().to_vec(),
+        };
+        let is_error = chunk["stream"] == "stderr";
+        arrived[usize::from(is_error)].extend(data);
+    }
+    printed.shown(&batch);
+}
+
+/// A command of the control plane is read or refused.
+pub fn command(bytes: &[u8]) {
+    if let Ok(wire) = serde_json::from_slice::<Value>(bytes)
+        && let Err(invalid) = Command::parse(&wire)
+    {
+        assert!(invalid.id.is_none_or(|id| !id.is_empty()));
+    }
+}
+
+/// A record behind any damage is found, and is the last.
+pub fn journal(bytes: &[u8]) {
+    let mut seen = Vec::new();
+    let scan = frames::scan(bytes, &mut |body| {
+        seen.push(body.to_vec());
+        true
+    });
+    assert!(scan.good <= bytes.len() && scan.lost <= scan.good);
+    // What looks like the beginning of a longer record takes the next one with it.
+    let whole = bytes.get(..scan.good).unwrap_or_default();
+    let mut longer = whole.to_vec();
+    frames::push(b"record", &mut longer);
+    let mut last = Vec::new();
+    let scan = frames::scan(&longer, &mut |body| {
+        last = body.to_vec();
+        true
+    });
+    assert_eq!((scan.good, &*last), (longer.len(), &b"record"[..]));
+}
+
+/// What `serde_json` reads, our reader reads alike; what it skips ends where it does.
+pub fn value(bytes: &[u8]) {
+    let Ok(theirs) = serde_json::from_slice::<Value>(bytes) else {
+        let _ = json::read::<Value>(bytes);
+        return;
+    };
+    assert_eq!(json::read::<Value>(bytes).ok(), Some(theirs));
+    let mut walk = json::Walk::new(bytes);
+    assert!(walk.skip().is_ok() && walk.end().is_ok());
+}
+
+/// A template, a line, an object.
+pub fn jsonpath(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let (template, object) = text.split_once('\n').unwrap_or((text, "{}"));
+    if let Ok(path) = JsonPath::parse(template)
+        && let Ok(object) = serde_json::from_str(object)
+    {
+        let _ = (path.text(&object), path.find(&object).map(drop));
+    }
+}
+
+/// A selector, a line, an object. What it says of two requirements it says of each.
+pub fn selector(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let (selector, object) = text.split_once('\n').unwrap_or((text, "{}"));
+    let Ok(object) = serde_json::from_str::<Value>(object) else {
+        return;
+    };
+    let fits = resources::fits(selector, &object);
+    if !selector.contains(['(', ')'])
+        && let Some((one, other)) = selector.split_once(',')
+    {
+        let both = resources::fits(one, &object) && resources::fits(other, &object);
+        assert_eq!(fits, both);
+    }
+}
+
+/// A line of a watch: what its object is, lies in the line.
+pub fn line(bytes: &[u8]) {
+    if let Ok((_, object)) = k8s::watch::event(bytes) {
+        assert!(bytes.windows(object.len()).any(|part| part == object));
+    }
+}
+
+/// What is written of what was read is read as the same.
+pub fn documents(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    for document in yaml::parse(text).into_iter().flatten() {
+        let written = yaml::to_string(&document);
+        let again = yaml::parse(&written).map_err(|error| error.to_string());
+        assert_eq!(again, Ok(vec![document]), "{written}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::TARGETS;
+
+    #[test]
+    fn all_seeds_hold() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+        for (name, target) in TARGETS {
+            let files: Vec<_> = fs::read_dir(seeds.join(name))
+                .expect("each target has seeds")
+                .collect();
+            assert!(!files.is_empty(), "{name}");
+            for file in files.into_iter().flatten() {
+                target(&fs::read(file.path()).expect("a seed can be read"));
+            }
+        }
+    }
+}
