@@ -192,6 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn ranges_without_end_come_to_one() {
+        let template = "{range .list[*]}".repeat(3);
+        assert_eq!(made(&template).as_deref(), Ok(""));
+        let told = made(&"{range .nope}".repeat(40)).unwrap_err();
+        assert_eq!(told, "the template goes through too much of the object");
+    }
+
+    #[test]
     fn mistakes_are_told_in_kubectls_words() {
         for (template, expected) in [
             ("{.a", "unclosed action"),

@@ -9,6 +9,11 @@ use super::slice::Slice;
 use super::{Found, Node};
 use crate::kubectl::print::go;
 
+/// Values that a walk may come by. A range without end goes through what follows twice, so
+/// that a few of them in a row would never end; a hundred for each of 10,000 objects are a
+/// quarter of it.
+const MOST: usize = 4_000_000;
+
 /// Where the walk is in `range` and `end`.
 #[derive(Default)]
 pub(super) struct Walk {
@@ -17,6 +22,7 @@ pub(super) struct Walk {
     inside: usize,
     ended: usize,
     last_end: usize,
+    seen: usize,
 }
 
 impl Walk {
@@ -71,6 +77,10 @@ impl Walk {
     }
 
     fn node<'a>(&mut self, values: Found<'a>, node: &'a Node) -> Result<Found<'a>, String> {
+        self.seen += 1 + values.len();
+        if self.seen > MOST {
+            return Err("the template goes through too much of the object".to_owned());
+        }
         match node {
             Node::List(nodes) => self.list(values, nodes),
             Node::Text(text) => Ok(vec![Cow::Owned(text.as_str().into())]),
