@@ -54,7 +54,8 @@ api_server_gone() {
 		says /health 200 .status || fail "not alive: $(cat "$work/answer.log")"
 	done
 	part start apiserver
-	within 60 "the API server behind its Service, as pods see it" in_network curl -sk --fail -m 2 https://10.96.0.1/readyz
+	# Its proxy waits longer and longer for it, too.
+	within 180 "the API server behind its Service, as pods see it" in_network curl -sk --fail -m 2 https://10.96.0.1/readyz
 	back=$(now)
 	within 30 "an agent that is ready again" says /ready 200 .status
 	told="ready again after $(($(now) - back)) s"
