@@ -9,10 +9,10 @@
 main() {
 	build/setup.sh rust
 	compile
-	[ $# -gt 0 ] || set -- $(ls tests/fuzz/seeds)
+	[ $# -gt 0 ] || set -- tests/fuzz/seeds/*
 	failed=
 	for target in "$@"; do
-		run "$target" || failed="$failed $target"
+		run "$(basename "$target")" || failed="$failed $(basename "$target")"
 	done
 	[ -z "$failed" ] || die "failed:$failed"
 }
@@ -22,19 +22,20 @@ main() {
 compile() {
 	passes="-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 -C llvm-args=-sanitizer-coverage-trace-compares \
 -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table"
+	host=$(rustc -vV | sed -n 's/^host: //p')
 	RUSTFLAGS="$passes -C codegen-units=1 -C debug-assertions -C overflow-checks" CARGO_TARGET_DIR=target/fuzz \
-		cargo build --locked --profile peers --package fuzz --features libfuzzer --target "$(rustc -vV | sed -n 's/^host: //p')"
+		cargo build --locked --profile peers --package fuzz --features libfuzzer --target "$host"
 }
 
 run() { # TARGET
 	seeds=tests/fuzz/seeds/$1
-	[ -d "$seeds" ] || die "there is no target $1; there are: $(echo $(ls tests/fuzz/seeds))"
+	[ -d "$seeds" ] || die "there is no target $1: see tests/fuzz/seeds"
 	corpus=target/fuzz/corpus/$1
 	log=target/fuzz/$1.log
 	mkdir -p "$corpus"
-	if FUZZ_TARGET=$1 target/fuzz/*/peers/fuzz -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
+	if env FUZZ_TARGET="$1" "target/fuzz/$host/peers/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
 		-artifact_prefix="$seeds/" "$corpus" "$seeds" >"$log" 2>&1; then
-		say "$1: $(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' "$log"), $(ls "$corpus" | wc -l) of interest"
+		say "$1: $(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' "$log"), $(find "$corpus" -type f | wc -l) of interest"
 	else
 		tail -n 25 "$log" >&2
 		return 1

@@ -12,8 +12,11 @@ use pipeops_agent::kubectl::resources;
 use pipeops_agent::{frames, json, k8s, yaml};
 use serde_json::Value;
 
+/// Takes any bytes.
+pub type Target = fn(&[u8]);
+
 /// All there are, by name.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("arguments", arguments),
     ("chunks", chunks),
     ("command", command),

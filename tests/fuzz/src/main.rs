@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
+static TARGET: LazyLock<fuzz::Target> = LazyLock::new(|| {
     let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let found = fuzz::TARGETS.iter().find(|(name, _)| *name == wanted);
     let names = fuzz::TARGETS.map(|(name, _)| name).join(", ");
