@@ -11,12 +11,15 @@ main() {
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
 			say "$name"
-			# 5,000 simulated pods, for that one.
-			[ "$name" != get ] || [ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale 5000
+			[ "$name" != get ] || simulate 5000
 			cargo run --quiet --profile peers --locked --package benches --bin "$name"
-			[ "$name" != get ] || [ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale 0
+			[ "$name" != get ] || simulate 0
 		fi
 	done
+}
+
+simulate() { # PODS
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale "$1"
 }
 
 # Logs are read and objects applied on a real node, where this machine can have one; else those

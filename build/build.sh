@@ -37,8 +37,8 @@ compile() { # SUBCOMMAND TARGET
 }
 
 # ring's switch for small machines leaves out its tables of multiples of curve points, for which a handshake takes
-# milliseconds longer: 0.19 MB less, of which 0.04 MB go into making up for it (-O2). The two functions for which ring's Rust then looks in vain
-# exist under other names, without the shortcuts (docs/adr/0009-release-profile.md).
+# milliseconds longer: 0.19 MB less, of which 0.04 MB go into making up for it (-O2). The two functions for which
+# ring's Rust then looks in vain exist under other names, without the shortcuts (docs/adr/0009-release-profile.md).
 small_ring() { # TARGET
 	export "CFLAGS_$(echo "$1" | tr - _)=-DOPENSSL_SMALL -O2 -fno-asynchronous-unwind-tables"
 	version=$(sed -n '/^name = "ring"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock | tr . _)

@@ -13,7 +13,6 @@ mod walk;
 
 use std::borrow::Cow;
 
-use serde::de::Error as _;
 use serde_json::{Error, Value};
 
 pub use place::Anything;
@@ -92,12 +91,6 @@ pub fn first<'t, T: Place<'t> + Default>(text: &'t [u8]) -> Result<(T, usize), E
     let mut walk = Walk::new(text);
     let value = walk.value()?;
     Ok((value, walk.at))
-}
-
-/// An error of our own, as the reader's.
-#[must_use]
-pub fn error(problem: &str) -> Error {
-    Error::custom(problem)
 }
 
 /// A check that text is there, for [`Fields::check`].

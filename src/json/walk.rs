@@ -159,7 +159,8 @@ impl<'t> Walk<'t> {
 
     /// What is wrong, and where.
     #[cold]
-    pub(super) fn error(&self, problem: &str) -> Error {
+    #[must_use]
+    pub fn error(&self, problem: &str) -> Error {
         let seen = self.text.get(..self.at).unwrap_or(self.text);
         let line = seen.split(|byte| *byte == b'\n').count();
         let column = seen

@@ -81,7 +81,7 @@ pub fn event(line: &[u8]) -> Result<(Cow<'_, str>, &[u8]), serde_json::Error> {
     })?;
     walk.end()?;
     if event_type.is_empty() || object.is_empty() {
-        return Err(json::error("type or object is missing"));
+        return Err(walk.error("type or object is missing"));
     }
     Ok((event_type, object))
 }

@@ -1,5 +1,7 @@
 //! Repeated measurements, and how they are shown.
 
+use crate::Printed;
+
 /// What was measured in each run.
 #[derive(Clone, Debug, Default)]
 pub struct Figures(Vec<f64>);
@@ -67,6 +69,17 @@ impl Table {
     /// A row where less is better.
     pub fn less(&mut self, what: &str, must: &str, ours: &Figures, peer: &Figures) {
         self.row(what, must, ours, peer, ratio(peer, ours));
+    }
+
+    /// Two rows: how long it took, and the most memory.
+    pub fn printed(&mut self, what: &str, must: [&str; 2], ours: &[Printed], peer: &[Printed]) {
+        let [ours, peer] = [ours, peer].map(|all| {
+            let times: Figures = all.iter().map(|run| run.milliseconds).collect();
+            (times, all.iter().map(|run| run.resident).collect())
+        });
+        self.less(&format!("{what}: ms"), must[0], &ours.0, &peer.0);
+        let what = format!("{what}: resident at most, MB");
+        self.less(&what, must[1], &ours.1, &peer.1);
     }
 
     /// A row where more is better.

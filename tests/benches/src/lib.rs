@@ -12,4 +12,4 @@ mod program;
 pub use figures::{Figures, Table};
 pub use load::{Connection, throughput};
 pub use printed::{Printed, printed};
-pub use program::{Program, Usage, kubectl, ours, resident_peak};
+pub use program::{Program, Usage, has_cluster, kubectl, ours, resident_peak};

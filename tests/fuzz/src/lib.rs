@@ -28,7 +28,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("yaml", documents),
 ];
 
-/// Lines of a command: every word is somewhere afterwards, and none is made up.
+/// Lines of a command: no word is made up, and what is read can be asked for.
 pub fn arguments(bytes: &[u8]) {
     const FLAGS: &[Flag] = &[
         switch("all", "A"),

@@ -3,14 +3,13 @@
 //!
 //! Each applies to a namespace of its own, the same objects with other values each time.
 
-use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use benches::{Figures, Table, kubectl, ours};
+use benches::{Figures, Table, has_cluster, kubectl, ours};
 
 const RUNS: usize = 7;
 const OBJECTS: usize = 100;
@@ -18,10 +17,8 @@ const NAMESPACES: [&str; 2] = ["bench-apply-ours", "bench-apply-theirs"];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-#[allow(clippy::print_stderr, reason = "whoever asks wants to know")]
 fn main() -> Outcome<()> {
-    if env::var_os("PIPEOPS_TEST_KUBECTL").is_none() {
-        eprintln!("not measured, because it needs a cluster: tests/cluster/cluster node");
+    if !has_cluster() {
         return Ok(());
     }
     for name in NAMESPACES {

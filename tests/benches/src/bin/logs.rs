@@ -4,12 +4,11 @@
 //! Both print into a pipe that is read as fast as they write. Memory is the largest that
 //! the kernel saw, and has to be the same for both sizes.
 
-use std::env;
 use std::error::Error;
 use std::io;
 use std::process::{Command, Stdio};
 
-use benches::{Figures, Printed, Table, kubectl, ours, printed};
+use benches::{Printed, Table, has_cluster, kubectl, ours, printed};
 
 const RUNS: usize = 7;
 const NAMESPACE: &str = "bench-logs";
@@ -39,10 +38,8 @@ const LINES: [(&[&str], &str); 4] = [
     (&["logs", "-f", "forty"], ""),
 ];
 
-#[allow(clippy::print_stderr, reason = "whoever asks wants to know")]
 fn main() -> Outcome<()> {
-    if env::var_os("PIPEOPS_TEST_KUBECTL").is_none() {
-        eprintln!("not measured, because it needs a cluster: tests/cluster/cluster node");
+    if !has_cluster() {
         return Ok(());
     }
     let namespace = Namespace::new()?;
@@ -71,14 +68,7 @@ fn compare() -> Outcome<()> {
         if mine.iter().chain(&peer).any(|run| run.bytes < least) {
             return Err(format!("{what} is not whole: the node may have rotated it").into());
         }
-        let of = |what: fn(&Printed) -> f64| {
-            let figures = |all: &[Printed]| all.iter().map(what).collect::<Figures>();
-            (figures(&mine), figures(&peer))
-        };
-        let (a, b) = of(|run| run.milliseconds);
-        table.less(&format!("{what}: ms"), must, &a, &b);
-        let (a, b) = of(|run| run.resident);
-        table.less(&format!("{what}: resident at most, MB"), "flat", &a, &b);
+        table.printed(&what, [must, "flat"], &mine, &peer);
     }
     println!("{table}");
     Ok(())
