@@ -17,7 +17,10 @@ use rustls::crypto::{
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-use rustls::{Error, SignatureScheme as Scheme, SupportedCipherSuite};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, ConfigBuilder, Error, SignatureScheme as Scheme,
+    SupportedCipherSuite, WantsVerifier,
+};
 use webpki::ring as known;
 
 static SUITES: [SupportedCipherSuite; 6] = [
@@ -97,6 +100,13 @@ pub fn provider() -> Arc<CryptoProvider> {
         })
     });
     Arc::clone(&PROVIDER)
+}
+
+/// How the configuration of every client begins.
+pub fn client() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(ALL_VERSIONS)
+        .expect("there are suites of either version")
 }
 
 #[derive(Debug)]

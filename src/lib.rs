@@ -18,6 +18,7 @@ pub mod secret;
 pub mod signals;
 pub mod sorted;
 pub mod stop;
+pub mod tls;
 pub mod token;
 pub mod version;
 pub mod yaml;

@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, header};
-use ureq::unversioned::transport::DefaultConnector;
 
 use super::address::Address;
 use super::answer::{Raw, judge, text};
@@ -26,6 +25,7 @@ use crate::json::{Fields, Owned, Place, Slot};
 use crate::metrics::{Counter, Histogram};
 use crate::resolver::Names;
 use crate::secret::Secret;
+use crate::tls;
 use crate::token::Token;
 
 /// Answers are small; more is not from a control plane.
@@ -343,7 +343,6 @@ fn agent(way: &Way, timeout: Duration) -> Agent {
         .timeout_resolve(Some(connect))
         .timeout_connect(Some(connect))
         .proxy(way.proxy.as_ref().map(Proxy::connector))
-        .tls_config(way.roots.client())
         .user_agent(USER_AGENT)
         .accept("application/json")
         .input_buffer_size(16 * 1024)
@@ -353,7 +352,8 @@ fn agent(way: &Way, timeout: Duration) -> Agent {
         .max_idle_connections_per_host(1)
         .max_idle_age(IDLE)
         .build();
-    Agent::with_parts(config, DefaultConnector::default(), Names::default())
+    let connector = tls::connector(way.roots.config());
+    Agent::with_parts(config, connector, Names::default())
 }
 
 /// The path of a call about one agent.

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::ciphers;
 
@@ -51,25 +50,8 @@ impl Roots {
         }
     }
 
-    /// For the client.
-    pub(super) fn client(&self) -> TlsConfig {
-        let roots = match self {
-            Self::Public => RootCerts::WebPki,
-            Self::File { certificates, .. } => RootCerts::Specific(Arc::new(
-                certificates
-                    .iter()
-                    .map(|certificate| Certificate::from_der(certificate).to_owned())
-                    .collect(),
-            )),
-        };
-        TlsConfig::builder()
-            .root_certs(roots)
-            .unversioned_rustls_crypto_provider(ciphers::provider())
-            .build()
-    }
-
-    /// For a handshake of our own.
-    pub(super) fn handshake(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+    /// For all connections of a client.
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
         let mut store = RootCertStore::empty();
         match self {
             Self::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -77,11 +59,8 @@ impl Roots {
                 store.add_parsable_certificates(certificates.iter().cloned());
             }
         }
-        let config = ClientConfig::builder_with_provider(ciphers::provider())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+        let config = ciphers::client().with_root_certificates(store);
+        Arc::new(config.with_no_client_auth())
     }
 }
 

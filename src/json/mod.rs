@@ -6,6 +6,7 @@
 //! skipped is not looked at beyond where it ends, which is fast. What is missing stays as
 //! it was: whether it must not be missing, `check` says.
 
+mod few;
 mod place;
 mod reader;
 mod skip;
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 
 use serde_json::{Error, Value};
 
+pub use few::Few;
 pub use place::Anything;
 pub use walk::Walk;
 

@@ -7,18 +7,17 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::sign::CertifiedKey;
-use rustls::{ALL_VERSIONS, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use zeroize::Zeroizing;
 
 use crate::ciphers;
@@ -64,52 +63,111 @@ pub(super) enum Login {
     Basic(Secret),
 }
 
-/// The TLS side of a connection, read afresh.
-pub(super) fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConfig, String> {
-    let builder = match trust {
-        Trust::Public => TlsConfig::builder(),
-        Trust::Authority(pem) => TlsConfig::builder().root_certs(authority(pem)?),
-        Trust::Anything => TlsConfig::builder().disable_verification(true),
-    };
-    let identity = identity.map(Identity::load).transpose()?;
-    Ok(builder
-        .client_cert(identity)
-        .unversioned_rustls_crypto_provider(ciphers::provider())
-        .build())
+/// The TLS side of connections, shared by all of them until a file has another content.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    made: Mutex<Option<(Vec<u8>, Arc<ClientConfig>)>>,
 }
 
-/// The same for a connection that the HTTP client cannot make.
-pub(super) fn client_config(
-    trust: &Trust,
-    identity: Option<&Identity>,
-) -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(ciphers::provider())
-        .with_protocol_versions(ALL_VERSIONS)
-        .map_err(|error| error.to_string())?;
-    let mut roots = RootCertStore::empty();
-    match trust {
-        Trust::Public => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Trust::Authority(pem) => drop(roots.add_parsable_certificates(pem.certificates()?)),
-        Trust::Anything => {}
-    }
-    let builder = builder.with_root_certificates(roots);
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let key = identity.key.read()?;
-            let key = PrivateKeyDer::from_pem_slice(&key)
-                .map_err(|_| format!("{} is not a usable key", identity.key))?;
-            builder
-                .with_client_auth_cert(identity.certificate.certificates()?, key)
-                .map_err(|error| format!("{} is unusable: {error}", identity.certificate))?
+impl Tls {
+    /// Of what the files hold by now.
+    pub(super) fn of(
+        &self,
+        trust: &Trust,
+        identity: Option<&Identity>,
+    ) -> Result<Arc<ClientConfig>, String> {
+        let texts = Texts::read(trust, identity)?;
+        let digest = texts.digest();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, config)) = made.as_ref()
+            && *of == digest
+        {
+            return Ok(Arc::clone(config));
         }
-    };
-    if matches!(trust, Trust::Anything) {
-        config
-            .dangerous()
-            .set_certificate_verifier(Arc::new(Unchecked));
+        let config = Arc::new(texts.config(trust, identity)?);
+        *made = Some((digest, Arc::clone(&config)));
+        Ok(config)
     }
-    Ok(config)
+}
+
+/// What the files of credentials hold.
+struct Texts {
+    authority: Zeroizing<Vec<u8>>,
+    certificate: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Texts {
+    fn read(trust: &Trust, identity: Option<&Identity>) -> Result<Self, String> {
+        let text = |pem: Option<&Pem>| pem.map(Pem::read).transpose();
+        Ok(Self {
+            authority: text(trust.authority())?.unwrap_or_default(),
+            certificate: text(identity.map(|identity| &identity.certificate))?.unwrap_or_default(),
+            key: text(identity.map(|identity| &identity.key))?.unwrap_or_default(),
+        })
+    }
+
+    fn digest(&self) -> Vec<u8> {
+        [&self.authority, &self.certificate, &self.key]
+            .iter()
+            .flat_map(|text| digest(&SHA256, text).as_ref().to_vec())
+            .collect()
+    }
+
+    fn config(&self, trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig, String> {
+        let builder = ciphers::client();
+        let builder = match trust {
+            Trust::Anything => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Unchecked)),
+            Trust::Authority(pem) => {
+                builder.with_root_certificates(authority(pem, &self.authority)?)
+            }
+            Trust::Public => builder.with_root_certificates(RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            }),
+        };
+        let Some(identity) = identity else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let chain = identity.certificate.certificates(&self.certificate)?;
+        let (certificate, key) = (&identity.certificate, &identity.key);
+        let secret = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| match error {
+            PemError::NoItemsFound => {
+                format!("{key} holds no PEM private key; a key with a passphrase is not supported")
+            }
+            _ => format!("{key} is not valid PEM"),
+        })?;
+        builder
+            .with_client_auth_cert(chain, secret)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    format!("{key} does not belong to {certificate}")
+                }
+                error => format!("{key} or {certificate} is unusable: {error}"),
+            })
+    }
+}
+
+/// The certificates that may vouch for the API server.
+fn authority(pem: &Pem, text: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for (index, certificate) in pem.certificates(text)?.into_iter().enumerate() {
+        roots.add(certificate).map_err(|error| {
+            let number = index + 1;
+            format!("{pem} has an unusable certificate (no. {number}): {error}")
+        })?;
+    }
+    Ok(roots)
+}
+
+impl Trust {
+    fn authority(&self) -> Option<&Pem> {
+        match self {
+            Trust::Authority(pem) => Some(pem),
+            Trust::Public | Trust::Anything => None,
+        }
+    }
 }
 
 /// Believes every server, as the operator wants it; only its signature has to be sound.
@@ -188,10 +246,10 @@ impl Pem {
         Ok(text)
     }
 
-    /// The reader of PEM may quote a line in its errors, and that line may be a key.
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, String> {
-        let text = self.read()?;
-        let certificates = CertificateDer::pem_slice_iter(&text)
+    /// In its text. The reader of PEM may quote a line in its errors, and that line may be a
+    /// key.
+    fn certificates(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+        let certificates = CertificateDer::pem_slice_iter(text)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| format!("{self} is not valid PEM"))?;
         if certificates.is_empty() {
@@ -200,53 +258,6 @@ impl Pem {
             ));
         }
         Ok(certificates)
-    }
-}
-
-/// The certificates that may vouch for the API server.
-fn authority(pem: &Pem) -> Result<RootCerts, String> {
-    let certificates = pem.certificates()?;
-    for (index, certificate) in certificates.iter().enumerate() {
-        RootCertStore::empty()
-            .add(certificate.clone())
-            .map_err(|error| {
-                let number = index + 1;
-                format!("{pem} has an unusable certificate (no. {number}): {error}")
-            })?;
-    }
-    Ok(RootCerts::Specific(Arc::new(owned(&certificates))))
-}
-
-fn owned(certificates: &[CertificateDer<'_>]) -> Vec<Certificate<'static>> {
-    certificates
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect()
-}
-
-impl Identity {
-    /// Checks what the client takes for granted: it panics if the two do not match.
-    fn load(&self) -> Result<ClientCert, String> {
-        let chain = self.certificate.certificates()?;
-        let text = self.key.read()?;
-        let broken = |error| match error {
-            PemError::NoItemsFound => format!(
-                "{} holds no PEM private key; a key with a passphrase is not supported",
-                self.key
-            ),
-            _ => format!("{} is not valid PEM", self.key),
-        };
-        let key = PrivateKeyDer::from_pem_slice(&text).map_err(broken)?;
-        let certificates = owned(&chain);
-        CertifiedKey::from_der(chain, key, &ciphers::provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                format!("{} does not belong to {}", self.key, self.certificate)
-            }
-            error => format!("{} or {} is unusable: {error}", self.key, self.certificate),
-        })?;
-        let key =
-            PrivateKey::from_pem(&text).map_err(|_| format!("{} is not a usable key", self.key))?;
-        Ok(ClientCert::new_with_certs(&certificates, key))
     }
 }
 
@@ -321,7 +332,8 @@ mod tests {
             certificate: given(certificate),
             key: given(key),
         });
-        tls(&Trust::Authority(given(trust)), identity.as_ref())
+        Tls::default()
+            .of(&Trust::Authority(given(trust)), identity.as_ref())
             .map(|_| "nothing".to_owned())
             .unwrap_or_else(|problem| problem)
     }
@@ -396,11 +408,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.crt");
         let trust = Trust::Authority(Pem::File(path.clone()));
-        let problem = tls(&trust, None).unwrap_err();
+        let tls = Tls::default();
+        let problem = tls.of(&trust, None).unwrap_err();
         let expected = format!("{} cannot be read: No such file", path.display());
         assert!(problem.starts_with(&expected), "{problem}");
         fs::write(&path, pair().0).unwrap();
-        assert!(tls(&trust, None).is_ok());
+        let first = tls.of(&trust, None).unwrap();
+        assert!(Arc::ptr_eq(&first, &tls.of(&trust, None).unwrap()));
+        fs::write(&path, pair().0).unwrap();
+        assert!(!Arc::ptr_eq(&first, &tls.of(&trust, None).unwrap()));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::InCluster;
-use super::credentials::{Login, Pem, Trust};
+use super::credentials::{Login, Pem, Tls, Trust};
 use super::target::{Server, Target, bracketed};
 use crate::token::{Token, TokenSource};
 
@@ -18,6 +18,7 @@ pub(super) fn target(pod: &InCluster) -> Result<Target, String> {
         trust: Trust::Authority(Pem::File(pod.folder.join("ca.crt"))),
         identity: None,
         login: Login::Bearer(Token::new(TokenSource::File(pod.folder.join("token")))),
+        tls: Tls::default(),
     })
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::credentials::{Identity, Login, Trust};
+use super::credentials::{Identity, Login, Tls, Trust};
 use super::fields::Fields;
 use super::target::{Server, Target};
 use crate::secret::Secret;
@@ -122,6 +122,7 @@ impl Config {
             trust: trust(&cluster)?,
             identity: identity(&user)?,
             login: login(&user)?,
+            tls: Tls::default(),
         })
     }
 
@@ -447,7 +448,7 @@ users:
             "{}",
         ));
         let insecure = insecure.unwrap();
-        assert!(insecure.tls().unwrap().disable_verification());
+        assert!(matches!(insecure.trust, Trust::Anything));
         assert!(
             insecure
                 .describe()
@@ -460,7 +461,7 @@ users:
         let named = named.unwrap();
         assert_eq!(named.server(), "https://api.local:6443");
         assert!(named.describe().starts_with("https://10.0.0.9:6443 ("));
-        assert!(!named.tls().unwrap().disable_verification());
+        assert!(matches!(named.trust, Trust::Public));
         let data = "{server: 'https://h', certificate-authority: /nowhere, certificate-authority-data: CERT}";
         assert!(one(&small(data, "{}")).is_ok(), "data wins over a file");
     }

@@ -51,12 +51,19 @@ fn read(text: &str, factor: u128) -> Option<u128> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let digits: u128 = [whole, fraction].concat().parse().ok()?;
+    let mut digits: u128 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        digits = digits.checked_mul(10)?.checked_add(digit.into())?;
+    }
     let (numerator, denominator) = scale(suffix)?;
     let places = u32::try_from(fraction.len()).ok()?;
     let dividend = digits.checked_mul(numerator)?.checked_mul(factor)?;
     let divisor = denominator.checked_mul(10u128.checked_pow(places)?)?;
-    Some(dividend.div_ceil(divisor))
+    Some(match divisor {
+        1 => dividend,
+        divisor => dividend.div_ceil(divisor),
+    })
 }
 
 /// A suffix as a fraction.

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
-use ureq::tls::TlsConfig;
 
-use super::credentials::{self, Identity, Login, Trust};
+use super::credentials::{Identity, Login, Tls, Trust};
 use super::kubeconfig::{self, Config};
 use super::names::Names;
 use super::{Options, incluster};
@@ -32,6 +32,7 @@ pub struct Target {
     pub(super) trust: Trust,
     pub(super) identity: Option<Identity>,
     pub(super) login: Login,
+    pub(super) tls: Tls,
 }
 
 /// The address of an API server.
@@ -122,7 +123,7 @@ fn of_file(file: &Path, context: Option<&str>) -> Result<Result<Target, String>,
 
 /// Reads all that it refers to, so that a mistake is told at the start.
 fn checked(target: Target) -> Result<Target, String> {
-    credentials::tls(&target.trust, target.identity.as_ref())?;
+    target.tls.of(&target.trust, target.identity.as_ref())?;
     match target.authorization(Instant::now()) {
         Ok(_) => Ok(target),
         Err(error) => Err(Chain(&error).to_string()),
@@ -149,19 +150,11 @@ impl Target {
         &self.server.url
     }
 
-    /// Reads certificates afresh: a new agent has what was rotated.
-    pub(super) fn tls(&self) -> Result<TlsConfig, TargetError> {
-        credentials::tls(&self.trust, self.identity.as_ref()).map_err(|problem| TargetError {
+    /// One for all connections, until a certificate or key is another.
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TargetError> {
+        let tls = self.tls.of(&self.trust, self.identity.as_ref());
+        tls.map_err(|problem| TargetError {
             tried: vec![problem],
-        })
-    }
-
-    /// The same for a connection that is not the agent's.
-    pub(super) fn client_config(&self) -> Result<ClientConfig, TargetError> {
-        credentials::client_config(&self.trust, self.identity.as_ref()).map_err(|problem| {
-            TargetError {
-                tried: vec![problem],
-            }
         })
     }
 
@@ -302,11 +295,11 @@ mod tests {
     use rustls::{RootCertStore, ServerConfig, ServerConnection, Stream};
     use tempfile::TempDir;
     use ureq::Agent;
-    use ureq::unversioned::transport::DefaultConnector;
 
     use super::*;
     use crate::k8s::exec::{Command, Session};
     use crate::k8s::{Client, InCluster};
+    use crate::tls;
 
     fn certified(name: &str) -> CertifiedKey<KeyPair> {
         rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
@@ -497,10 +490,8 @@ mod tests {
     }
 
     fn ask(target: &Arc<Target>) -> Result<u16, String> {
-        let config = Agent::config_builder()
-            .tls_config(target.tls().unwrap())
-            .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), target.names());
+        let connector = tls::connector(target.tls().unwrap());
+        let agent = Agent::with_parts(Default::default(), connector, target.names());
         let answer = agent.get(format!("{}/version", target.server())).call();
         answer
             .map(|answer| answer.status().as_u16())

@@ -4,10 +4,10 @@ use std::time::Duration;
 use std::{panic, thread};
 
 use ureq::Agent;
-use ureq::unversioned::transport::DefaultConnector;
 
 use super::Target;
 use super::error::{Cause, Error};
+use crate::tls;
 
 /// Bytes received at once. Smaller ones cost more system calls while lists are read.
 pub(super) const INPUT: usize = 8 * 1024;
@@ -42,7 +42,6 @@ pub(super) fn agent(target: &Target, limits: Limits, output: usize) -> Result<Ag
         .max_redirects(0)
         // A proxy for the outside does not lead to the API server.
         .proxy(None)
-        .tls_config(tls)
         .user_agent(USER_AGENT)
         .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_recv_response(limits.answer)
@@ -55,8 +54,11 @@ pub(super) fn agent(target: &Target, limits: Limits, output: usize) -> Result<Ag
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .build();
-    let connector = DefaultConnector::default();
-    Ok(Agent::with_parts(config, connector, target.names()))
+    Ok(Agent::with_parts(
+        config,
+        tls::connector(tls),
+        target.names(),
+    ))
 }
 
 /// Runs it on a thread that ends with it. A handshake takes 40 KB of stack, which a

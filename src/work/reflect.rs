@@ -8,7 +8,6 @@ use crossbeam_channel::Sender;
 use super::keep::seconds;
 use super::rows;
 use crate::cluster::{Availability, Kind, Names, Rows, Update};
-use crate::k8s::types::PodStatus;
 use crate::k8s::watch::{Health, Resource, Sink, Stats};
 
 /// Where each kind is listed and watched.
@@ -35,9 +34,6 @@ pub struct Feed {
     rows: Rows,
     updates: Sender<Update>,
     stats: Arc<Stats>,
-    /// Never read. musl unmaps a page when its last block is freed, and maps it again for the
-    /// next pod: a block of each size that every pod needs for a moment stays.
-    _kept: PodStatus<'static>,
 }
 
 impl Feed {
@@ -48,11 +44,6 @@ impl Feed {
             rows: Rows::new(kind),
             updates,
             stats,
-            _kept: PodStatus {
-                conditions: Vec::with_capacity(8),
-                container_statuses: Vec::with_capacity(4),
-                ..PodStatus::default()
-            },
         }
     }
 

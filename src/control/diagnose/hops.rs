@@ -159,8 +159,8 @@ fn connect(addresses: &[SocketAddr], limit: Duration) -> io::Result<(TcpStream, 
 /// Shakes hands, hangs up and says the version.
 fn handshake(way: &Way, stream: TcpStream, deadline: Instant) -> io::Result<&'static str> {
     let name = ServerName::try_from(way.address.host.clone()).map_err(io::Error::other)?;
-    let config = way.roots.handshake().map_err(io::Error::other)?;
-    let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    let mut connection =
+        ClientConnection::new(way.roots.config(), name).map_err(io::Error::other)?;
     let mut stream = Timed { stream, deadline };
     while connection.is_handshaking() {
         connection.complete_io(&mut stream)?;

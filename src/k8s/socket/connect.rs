@@ -1,7 +1,6 @@
 //! Opens a WebSocket with the address and credentials of every other request.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -94,8 +93,7 @@ fn connect(target: &Target, uri: &Uri) -> Result<Wire, Cause> {
     let tls = if https {
         let name = ServerName::try_from(host(uri).to_owned())
             .map_err(|_| Cause::Garbage("the host is no name for a certificate".to_owned()))?;
-        let config = target.client_config().map_err(Cause::Target)?;
-        Some((Arc::new(config), name))
+        Some((target.tls().map_err(Cause::Target)?, name))
     } else {
         None
     };

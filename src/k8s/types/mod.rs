@@ -7,7 +7,7 @@ mod node;
 mod pod;
 mod text;
 
-use crate::json::{given, object};
+use crate::json::{Few, given, object};
 
 pub use node::{Address, Node, NodeInfo, NodeMetadata, NodeSpec, NodeStatus, ResourceList};
 pub use pod::{
@@ -32,7 +32,7 @@ object! {
         pub uid: Text<'a> = "uid",
         pub creation_timestamp: Text<'a> = "creationTimestamp",
         pub deletion_timestamp: Text<'a> = "deletionTimestamp",
-        pub owner_references: Vec<OwnerReference<'a>> = "ownerReferences",
+        pub owner_references: Few<OwnerReference<'a>, 1> = "ownerReferences",
     }
 }
 

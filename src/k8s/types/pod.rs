@@ -1,7 +1,7 @@
 //! A pod.
 
 use super::{Amount, Condition, Metadata, Text};
-use crate::json::{Anything, object};
+use crate::json::{Anything, Few, object};
 
 object! {
     #[derive(Debug)]
@@ -17,8 +17,8 @@ object! {
     #[derive(Debug)]
     pub struct PodSpec<'a> {
         pub node_name: Text<'a> = "nodeName",
-        pub containers: Vec<Container<'a>> = "containers",
-        pub init_containers: Vec<Container<'a>> = "initContainers",
+        pub containers: Few<Container<'a>, 3> = "containers",
+        pub init_containers: Few<Container<'a>, 1> = "initContainers",
     }
 }
 
@@ -53,9 +53,9 @@ object! {
         pub phase: Text<'a> = "phase",
         pub reason: Text<'a> = "reason",
         pub pod_ip: Text<'a> = "podIP",
-        pub conditions: Vec<Condition<'a>> = "conditions",
-        pub container_statuses: Vec<ContainerStatus<'a>> = "containerStatuses",
-        pub init_container_statuses: Vec<ContainerStatus<'a>> = "initContainerStatuses",
+        pub conditions: Few<Condition<'a>, 6> = "conditions",
+        pub container_statuses: Few<ContainerStatus<'a>, 3> = "containerStatuses",
+        pub init_container_statuses: Few<ContainerStatus<'a>, 1> = "initContainerStatuses",
     }
 }
 
