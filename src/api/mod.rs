@@ -1,14 +1,17 @@
 //! The routes: what is asked, who may ask, and the answer.
 //!
 //! Every figure comes from its owner at the moment of the request; what is not
-//! known is absent. Nothing here changes anything.
+//! known is absent. Nothing here changes anything, but what is passed on to the API server
+//! as whoever asks.
 
 mod access;
 mod changes;
 mod connectivity;
 mod features;
 mod health;
+mod logs;
 mod metrics;
+mod raw;
 mod readiness;
 mod route;
 mod runtime;
@@ -76,6 +79,7 @@ pub struct Api {
     metrics_open: bool,
     traffic: Arc<Traffic>,
     connectivity: Connectivity,
+    seats: raw::Seats,
 }
 
 impl Api {
@@ -88,6 +92,7 @@ impl Api {
             sources: Arc::new(sources),
             metrics_open,
             traffic: Arc::default(),
+            seats: raw::Seats::default(),
         }
     }
 
@@ -108,13 +113,43 @@ impl Api {
                 let accept = request.headers.get("accept");
                 metrics::answer(&self.sources, &self.traffic, accept)
             }
+            Action::Logs => match logs::path(request) {
+                Ok(path) => self.pass(request, path),
+                Err(problem) => Response::problem(400, "Bad Request", &problem),
+            },
+            Action::Raw => {
+                let path = request.path.strip_prefix(raw::PREFIX).unwrap_or_default();
+                match request.query.as_str() {
+                    "" => self.pass(request, path.to_owned()),
+                    query => self.pass(request, format!("{path}?{query}")),
+                }
+            }
         }
+    }
+
+    /// To the API server, which judges every token but the agent's own.
+    fn pass(&self, request: &Request, path: String) -> Response {
+        let own = match self.access.check(request.headers.get("authorization")) {
+            Ok(()) => true,
+            Err(Refusal::NoToken | Refusal::Wrong) => false,
+            Err(Refusal::Missing) => {
+                return unauthorized(
+                    "send a token of Kubernetes (kubectl create token NAME), or to read the \
+                     API token, as Authorization: Bearer TOKEN",
+                );
+            }
+        };
+        let client = &self.sources.kubernetes.client;
+        raw::answer(client, &self.seats, request, path, own)
     }
 
     fn answer(&self, action: Option<Action>, guarded: bool, request: &Request) -> Response {
         let Some(action) = action else {
             return Response::problem(404, "Not Found", "GET / lists what is here");
         };
+        if action == Action::Raw {
+            return self.act(action, request);
+        }
         match request.method {
             Method::Get | Method::Head => {}
             Method::Options => return Response::new(204).with("Allow", route::ALLOW),
@@ -125,7 +160,8 @@ impl Api {
             }
         }
         let accept = request.headers.get("accept");
-        if action != Action::Metrics && access::quality(accept, "application/json") <= 0.0 {
+        let typed = !matches!(action, Action::Metrics | Action::Logs);
+        if typed && access::quality(accept, "application/json") <= 0.0 {
             let detail = "answers here are application/json; ask for that or */*";
             return Response::problem(406, "Not Acceptable", detail);
         }
@@ -152,6 +188,7 @@ impl Handler for Api {
             Route::Open(action) => (Some(action), false),
             Route::Guarded(Action::Metrics) => (Some(Action::Metrics), !self.metrics_open),
             Route::Guarded(action) => (Some(action), true),
+            Route::Passed(action) => (Some(action), false),
             Route::Unknown => (None, false),
         };
         let response = self.answer(action, guarded, request);
@@ -203,6 +240,7 @@ struct Index {
     version: &'static str,
     open: Vec<&'static str>,
     with_token: &'static [&'static str],
+    passed_on: &'static [&'static str],
 }
 
 fn index(metrics_open: bool) -> Index {
@@ -213,6 +251,7 @@ fn index(metrics_open: bool) -> Index {
         version: version::VERSION,
         open: [route::OPEN, metrics].concat(),
         with_token,
+        passed_on: route::PASSED,
     }
 }
 

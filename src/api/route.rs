@@ -1,8 +1,9 @@
-//! Which path means what. All routes of this version only read.
+//! Which path means what. All routes only read, but those that pass requests on.
 
+use super::{logs, raw};
 use crate::cluster::Kind;
 
-/// Methods of every route.
+/// Methods of every route but those below [`raw::PREFIX`], which have all.
 pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// The routes that anyone may ask: what probes and load balancers need.
@@ -27,6 +28,9 @@ pub(super) const GUARDED: &[&str] = &[
     "/api/k8s/events",
 ];
 
+/// Where requests are passed on to the API server, as whoever asks.
+pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Index,
@@ -41,12 +45,16 @@ pub(super) enum Action {
     List(Kind),
     Changes,
     Metrics,
+    Logs,
+    Raw,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Open(Action),
     Guarded(Action),
+    /// Who may ask is for the API server to say.
+    Passed(Action),
     Unknown,
 }
 
@@ -69,9 +77,20 @@ pub(super) fn find(path: &str) -> Route {
         "/api/k8s/deployments" => Action::List(Kind::Deployment),
         "/api/k8s/services" => Action::List(Kind::Service),
         "/api/k8s/events" => Action::List(Kind::Event),
-        _ => return Route::Unknown,
+        _ => return passed(path),
     };
     Route::Guarded(action)
+}
+
+fn passed(path: &str) -> Route {
+    let below = path.strip_prefix(raw::PREFIX);
+    if below.is_some_and(|rest| rest.starts_with('/')) {
+        Route::Passed(Action::Raw)
+    } else if path.starts_with(logs::PREFIX) {
+        Route::Passed(Action::Logs)
+    } else {
+        Route::Unknown
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +105,18 @@ mod tests {
         for path in GUARDED {
             assert!(matches!(find(path), Route::Guarded(_)), "{path}");
         }
-        for path in ["", "/api", "/health/", "/api/k8s/secrets", "/API/k8s/pods"] {
+        for path in PASSED {
+            assert!(matches!(find(path), Route::Passed(_)), "{path}");
+        }
+        for path in [
+            "",
+            "/api/k8s/raw",
+            "/api/k8s/rawer/",
+            "/api",
+            "/health/",
+            "/api/k8s/secrets",
+            "/API/k8s/pods",
+        ] {
             assert_eq!(find(path), Route::Unknown, "{path}");
         }
     }

@@ -226,6 +226,11 @@ impl Connection {
         self.receive(&[], rules, now)
     }
 
+    /// What came behind its last request.
+    pub(super) fn into_rest(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// Goes on with `input`, and says how much of it is done with.
     fn advance(&mut self, input: &[u8], rules: &Rules, now: Instant) -> (Step, usize) {
         let step = match &mut self.phase {

@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::render::Frame;
 use super::table::{Open, Table, Token};
 use super::worker::{Done, Job, Sent};
-use super::{Method, Request, Stats};
+use super::{Method, Request, Stats, Taken, Takeover};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Bytes read at once, shared by all connections.
@@ -96,12 +96,17 @@ impl Connections {
         }
     }
 
-    /// A worker has answered; `stopping` ends the connection with it.
-    pub(super) fn take_back(&mut self, done: Done, stopping: bool, now: Instant) {
-        let Some(open) = self.table.get_mut(done.token) else {
-            return;
-        };
+    /// A worker has answered; `stopping` ends the connection with it. A connection that
+    /// leaves is given back.
+    pub(super) fn take_back(
+        &mut self,
+        done: Done,
+        stopping: bool,
+        now: Instant,
+    ) -> Option<(Takeover, Taken)> {
+        let open = self.table.get_mut(done.token)?;
         let step = match done.outcome {
+            Sent::Taken(takeover, frame) => return self.leave(done.token, takeover, frame),
             Sent::All { close } => open
                 .connection
                 .answered(close || stopping, &self.rules, now),
@@ -114,6 +119,24 @@ impl Connections {
             Sent::Failed => Step::Close,
         };
         self.drive(done.token, step, now);
+        None
+    }
+
+    fn leave(
+        &mut self,
+        token: Token,
+        takeover: Takeover,
+        frame: Frame,
+    ) -> Option<(Takeover, Taken)> {
+        let open = self.table.remove(token)?;
+        self.held -= open.held;
+        self.stats.open.set(self.table.len() as u64);
+        // The worker has given its share back before it told.
+        let stream = Arc::into_inner(open.stream)?;
+        Some((
+            takeover,
+            Taken::new(stream, open.connection.into_rest(), frame),
+        ))
     }
 
     pub(super) fn close(&mut self, token: Token, now: Instant) {

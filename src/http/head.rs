@@ -52,6 +52,7 @@ pub(super) fn parse(text: &[u8], peer: SocketAddr) -> Result<Head, Refusal> {
             headers: Headers::of(rest.len(), fields),
             body: Vec::new(),
             peer,
+            old,
         },
     })
 }

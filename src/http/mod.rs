@@ -23,6 +23,7 @@ mod response;
 mod scan;
 mod status;
 mod table;
+mod takeover;
 mod wake;
 mod worker;
 
@@ -34,6 +35,7 @@ use crate::metrics::{Counter, Gauge, Histogram};
 pub use front::{Error, Front};
 pub use request::{Headers, Method, Request};
 pub use response::{Body, Parts, Response};
+pub use takeover::{Taken, Takeover};
 
 /// What the front needs to know to be bound.
 #[derive(Clone, Debug)]

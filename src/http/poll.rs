@@ -89,7 +89,13 @@ impl Poller {
             self.beat.stamp(now);
             let stopping = self.wake.is_stopping();
             while let Ok(done) = self.done.try_recv() {
-                self.connections.take_back(done, stopping, now);
+                if let Some((takeover, taken)) = self.connections.take_back(done, stopping, now) {
+                    // Whoever has it watches it from now on.
+                    match epoll::delete(&self.epoll, taken.stream()) {
+                        Ok(()) => takeover.take(taken),
+                        Err(error) => log::error!("a connection cannot leave: {error}"),
+                    }
+                }
             }
             self.connections.expire(now);
             if stopping && self.has_stopped(now) {

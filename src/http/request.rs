@@ -64,6 +64,8 @@ pub struct Request {
     pub headers: Headers,
     pub body: Vec<u8>,
     pub peer: SocketAddr,
+    /// The peer speaks HTTP/1.0.
+    pub old: bool,
 }
 
 /// The minor version of HTTP/1.
@@ -84,6 +86,7 @@ impl Request {
             headers: Headers::default(),
             body: Vec::new(),
             peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            old: false,
         }
     }
 

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Takeover;
+
 /// Status, fields and body. The front adds Date, Content-Length, Connection,
 /// `X-Content-Type-Options: nosniff` and, unless set, `Cache-Control: no-store`.
 #[derive(Debug)]
@@ -25,6 +27,9 @@ pub enum Body {
     Shared(Arc<[u8]>),
     /// Made while it is sent, so that no more of it is held than the peer takes at once.
     Parts(Parts),
+    /// None: the connection leaves the front, and whoever takes it answers. The status and the
+    /// fields of the response are not sent.
+    Taken(Takeover),
 }
 
 /// Adds the next part of a body to the text; false when it was the last.
@@ -50,7 +55,7 @@ impl Body {
     /// What is there already; nothing of a body in parts.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
-            Body::Empty | Body::Parts(_) => &[],
+            Body::Empty | Body::Parts(_) | Body::Taken(_) => &[],
             Body::Static(bytes) => bytes,
             Body::Owned(bytes) => bytes,
             Body::Shared(bytes) => bytes,
@@ -77,6 +82,15 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Body::Empty,
+        }
+    }
+
+    /// The connection leaves the front; counted as a success.
+    pub fn taken(takeover: Takeover) -> Response {
+        Response {
+            status: 200,
+            headers: Vec::new(),
+            body: Body::Taken(takeover),
         }
     }
 

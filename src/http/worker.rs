@@ -13,7 +13,7 @@ use super::date::Clock;
 use super::render::Frame;
 use super::table::Token;
 use super::wake::Wake;
-use super::{Handler, Request, Response, Stats, status};
+use super::{Body, Handler, Request, Response, Stats, Takeover, status};
 use crate::group::Outcome;
 use crate::health::Beat;
 
@@ -42,6 +42,8 @@ pub(super) enum Sent {
         close: bool,
     },
     Part(Answer),
+    /// The connection leaves the front.
+    Taken(Takeover, Frame),
     /// The peer is gone.
     Failed,
 }
@@ -84,6 +86,10 @@ impl Worker {
 
     fn answer(&mut self, job: Job) -> Sent {
         let (response, panicked) = self.handle(&job.request);
+        if let Body::Taken(takeover) = response.body {
+            self.stats.answered(response.status);
+            return Sent::Taken(takeover, Frame::of(job.request.method, true));
+        }
         let close = job.close || panicked || self.wake.is_stopping();
         let frame = Frame::of(job.request.method, close);
         let date = self.clock.text(SystemTime::now());

@@ -19,6 +19,7 @@ pub(super) fn target(pod: &InCluster) -> Result<Target, String> {
         identity: None,
         login: Login::Bearer(Token::new(TokenSource::File(pod.folder.join("token")))),
         tls: Tls::default(),
+        tls_of_nobody: Tls::default(),
     })
 }
 

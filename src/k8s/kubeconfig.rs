@@ -123,6 +123,7 @@ impl Config {
             identity: identity(&user)?,
             login: login(&user)?,
             tls: Tls::default(),
+            tls_of_nobody: Tls::default(),
         })
     }
 

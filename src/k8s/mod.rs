@@ -19,6 +19,7 @@ mod kubeconfig;
 pub mod logs;
 mod names;
 pub mod quantity;
+mod relay;
 pub mod rights;
 mod socket;
 mod target;
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 pub use call::{Answer, Call, JSON};
 pub use client::{Client, Guard};
 pub use error::{Details, Error, FieldCause, Status, Verdict};
+pub use relay::{Caller, Relay, Relayed};
 pub use socket::Closer;
 pub use target::{Target, TargetError, target};
 

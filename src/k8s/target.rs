@@ -33,6 +33,7 @@ pub struct Target {
     pub(super) identity: Option<Identity>,
     pub(super) login: Login,
     pub(super) tls: Tls,
+    pub(super) tls_of_nobody: Tls,
 }
 
 /// The address of an API server.
@@ -153,6 +154,15 @@ impl Target {
     /// One for all connections, until a certificate or key is another.
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TargetError> {
         let tls = self.tls.of(&self.trust, self.identity.as_ref());
+        tls.map_err(|problem| TargetError {
+            tried: vec![problem],
+        })
+    }
+
+    /// The same for requests of others: without a certificate of ours, which would vouch for
+    /// them.
+    pub(super) fn tls_of_nobody(&self) -> Result<Arc<ClientConfig>, TargetError> {
+        let tls = self.tls_of_nobody.of(&self.trust, None);
         tls.map_err(|problem| TargetError {
             tried: vec![problem],
         })

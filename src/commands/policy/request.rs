@@ -90,7 +90,12 @@ impl Request {
     /// Whether it changes anything; questions about rights are asked by `create`.
     pub fn changes(&self) -> bool {
         let asks = self.resource.contains("reviews.auth");
-        !asks && !matches!(self.verb, "get" | "list" | "watch")
+        !asks && !self.reads()
+    }
+
+    /// Whether it only reads, by a verb that is known.
+    pub fn reads(&self) -> bool {
+        matches!(self.verb, "get" | "list" | "watch")
     }
 
     pub(super) fn is_way_in(&self) -> bool {
@@ -98,7 +103,7 @@ impl Request {
     }
 
     /// Whether the answer may hold the values of a Secret. That of a change does.
-    pub(super) fn tells_secrets(&self) -> bool {
+    pub fn tells_secrets(&self) -> bool {
         let removes = matches!(self.verb, "create" | "delete" | "deletecollection");
         (self.resource == "secrets" && !removes) || self.resource == "serviceaccounts/token"
     }

@@ -1,9 +1,11 @@
 //! Opens a WebSocket with the address and credentials of every other request.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
@@ -12,7 +14,7 @@ use super::wire::Wire;
 use super::{Decoder, Socket, State};
 use crate::k8s::client::Client;
 use crate::k8s::error::{Cause, Error, Status};
-use crate::k8s::target::{Target, host};
+use crate::k8s::target::{Target, TargetError, host};
 use crate::resolver;
 use crate::secret::Secret;
 
@@ -68,7 +70,7 @@ fn agree(
         authorization,
     };
     let mut socket = Socket {
-        wire: connect(target, &uri)?,
+        wire: connect(target, &uri, target.tls())?,
         path: path.to_owned(),
         protocol: "",
         inbox: Vec::new(),
@@ -84,7 +86,12 @@ fn agree(
     Ok(socket)
 }
 
-fn connect(target: &Target, uri: &Uri) -> Result<Wire, Cause> {
+/// Connects to where the target is, with its TLS if it has one.
+pub(in crate::k8s) fn connect(
+    target: &Target,
+    uri: &Uri,
+    tls: Result<Arc<ClientConfig>, TargetError>,
+) -> Result<Wire, Cause> {
     let place = target.place().unwrap_or(uri);
     let https = uri.scheme_str() == Some("https");
     let port = place.port_u16().unwrap_or(if https { 443 } else { 80 });
@@ -93,7 +100,7 @@ fn connect(target: &Target, uri: &Uri) -> Result<Wire, Cause> {
     let tls = if https {
         let name = ServerName::try_from(host(uri).to_owned())
             .map_err(|_| Cause::Garbage("the host is no name for a certificate".to_owned()))?;
-        Some((target.tls().map_err(Cause::Target)?, name))
+        Some((tls.map_err(Cause::Target)?, name))
     } else {
         None
     };

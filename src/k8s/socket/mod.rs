@@ -21,8 +21,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+pub(super) use self::connect::connect;
 use self::frame::{BINARY, CLOSE, Decoder, Frame, PING, PONG};
-use self::wire::Wire;
+pub(super) use self::wire::Wire;
 use super::error::{Cause, Error};
 
 /// Bytes that may wait to be sent before the source has to.

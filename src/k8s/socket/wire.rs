@@ -16,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 16 * 1024;
 
-pub(super) struct Wire {
+pub(in crate::k8s) struct Wire {
     tcp: TcpStream,
     tls: Option<Box<ClientConnection>>,
     /// What still has to be sent. Whoever fills it looks at its size first.
@@ -53,12 +53,12 @@ impl Wire {
     }
 
     /// What is to be sent, to append to.
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+    pub(in crate::k8s) fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
     /// Whether the connection takes no more for now: wait until it can be written to.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::k8s) fn is_full(&self) -> bool {
         match &self.tls {
             Some(tls) => tls.wants_write(),
             None => !self.out.is_empty(),
@@ -66,12 +66,12 @@ impl Wire {
     }
 
     /// Bytes that were not sent yet.
-    pub(super) fn unsent(&self) -> usize {
+    pub(in crate::k8s) fn unsent(&self) -> usize {
         self.out.len()
     }
 
     /// Sends as much as the connection takes.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(in crate::k8s) fn flush(&mut self) -> io::Result<()> {
         loop {
             let sent = match &mut self.tls {
                 None if self.out.is_empty() => return Ok(()),
@@ -97,7 +97,7 @@ impl Wire {
     }
 
     /// Appends what came to `inbox`, one chunk at most; false at the end.
-    pub(super) fn fill(&mut self, inbox: &mut Vec<u8>) -> io::Result<bool> {
+    pub(in crate::k8s) fn fill(&mut self, inbox: &mut Vec<u8>) -> io::Result<bool> {
         let count = match &mut self.tls {
             None => self.tcp.read(&mut self.chunk),
             Some(tls) => tls.read_tls(&mut self.tcp),

@@ -6,6 +6,7 @@
 //! Lines that change things are in files of their own (see [`changes`]).
 
 mod changes;
+mod passed;
 mod watch;
 mod words;
 
@@ -155,15 +156,19 @@ impl<'c> Stage<'c> {
 
     /// How the two differ each time, side by side.
     fn difference(&self, line: &str) -> Option<String> {
-        let arguments = self.arguments(line);
         let kubectl = self.cluster.command(&[]);
         let kubectl = Path::new(kubectl.get_program()).to_owned();
-        let ours = self.folder.path().join("kubectl");
+        let (home, ours) = (self.folder.path(), self.folder.path().join("kubectl"));
+        self.differs(line, [(&kubectl, home), (&ours, home)])
+    }
+
+    /// The same of two programs, each with a home.
+    fn differs(&self, line: &str, sides: [(&Path, &Path); 2]) -> Option<String> {
+        let arguments = self.arguments(line);
         let mut before = None;
         let mut last = None;
         for _ in 0..TRIES {
-            let pair = [&kubectl, &ours]
-                .map(|program| start(program, &arguments, self.folder.path(), Stdio::null()));
+            let pair = sides.map(|(program, home)| start(program, &arguments, home, Stdio::null()));
             let [theirs, found] = pair.map(outcome);
             if found == theirs || before.as_ref() == Some(&found) {
                 return None;
