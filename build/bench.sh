@@ -6,7 +6,7 @@
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	case ${1-logs} in apply | get | logs) node_up ;; esac
+	case ${1-logs} in apply | get | logs | relay) node_up ;; esac
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then

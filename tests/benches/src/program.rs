@@ -117,6 +117,16 @@ impl Program {
         }
     }
 
+    /// The highest it uses is counted from now on.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn forget_peak(&self) -> io::Result<Usage> {
+        // <https://docs.kernel.org/filesystems/proc.html>: 5 resets VmHWM.
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?;
+        self.usage()
+    }
+
     /// What it uses now.
     ///
     /// # Errors

@@ -63,6 +63,11 @@ impl ManyPods {
         Ok(spent()?.saturating_sub(before))
     }
 
+    /// `https://ADDRESS:PORT`.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
     /// The length of all pods as JSON.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -78,7 +83,7 @@ impl ManyPods {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "many",
             "clusters": [{"name": "many", "cluster": {
-                "server": format!("https://{}", self.address),
+                "server": self.url(),
                 "certificate-authority": authority,
             }}],
             "users": [{"name": "many", "user": {"token": "not-looked-at"}}],
