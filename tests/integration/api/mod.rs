@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod described;
 mod metrics;
 
 use serde_json::Value;

@@ -5,6 +5,8 @@
 
 mod changes;
 mod chart;
+mod described;
+mod documented;
 mod faults;
 mod kubectl;
 mod levels;

@@ -5,6 +5,7 @@
 mod agent;
 pub(crate) mod api_server;
 mod http;
+mod schema;
 mod tiny_api;
 
 use std::env;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use agent::{Agent, cleared, command, prepared};
 pub(crate) use http::{Answer, request, request_with};
+pub(crate) use schema::Page;
 pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 
 /// Long enough for a loaded machine; a test that works never waits for it.
