@@ -60,6 +60,12 @@ pub(super) fn answer(sources: &Sources, request: &Request) -> Response {
     }
 }
 
+/// One change as JSON, on one line.
+pub(super) fn line(change: &Change) -> Vec<u8> {
+    // The type cannot fail.
+    serde_json::to_vec(&view(change)).unwrap_or_default()
+}
+
 fn view(change: &Change) -> ChangeView<'_> {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(change.at.into());
     ChangeView {

@@ -9,6 +9,7 @@ mod changes;
 mod connectivity;
 mod features;
 mod health;
+mod live;
 mod logs;
 mod metrics;
 mod raw;
@@ -80,19 +81,22 @@ pub struct Api {
     traffic: Arc<Traffic>,
     connectivity: Connectivity,
     seats: raw::Seats,
+    live: live::Live,
 }
 
 impl Api {
     /// Without a token the routes below `/api` are closed, and so are metrics unless they
     /// are open to all.
     pub fn new(sources: Sources, token: Option<TokenSource>, metrics_open: bool) -> Self {
+        let seats = raw::Seats::default();
         Self {
+            live: live::Live::new(sources.published.clone(), seats.clone()),
             access: Access::new(token),
             connectivity: Connectivity::default(),
             sources: Arc::new(sources),
             metrics_open,
             traffic: Arc::default(),
-            seats: raw::Seats::default(),
+            seats,
         }
     }
 
@@ -113,6 +117,7 @@ impl Api {
                 let accept = request.headers.get("accept");
                 metrics::answer(&self.sources, &self.traffic, accept)
             }
+            Action::Events => self.live.answer(request),
             Action::Logs => match logs::path(request) {
                 Ok(path) => self.pass(request, path),
                 Err(problem) => Response::problem(400, "Bad Request", &problem),
@@ -160,10 +165,14 @@ impl Api {
             }
         }
         let accept = request.headers.get("accept");
-        let typed = !matches!(action, Action::Metrics | Action::Logs);
-        if typed && access::quality(accept, "application/json") <= 0.0 {
-            let detail = "answers here are application/json; ask for that or */*";
-            return Response::problem(406, "Not Acceptable", detail);
+        let media_type = match action {
+            Action::Metrics | Action::Logs => None,
+            Action::Events => Some("text/event-stream"),
+            _ => Some("application/json"),
+        };
+        if let Some(media_type) = media_type.filter(|own| access::quality(accept, own) <= 0.0) {
+            let detail = format!("answers here are {media_type}; ask for that or */*");
+            return Response::problem(406, "Not Acceptable", &detail);
         }
         if guarded && let Err(refusal) = self.access.check(request.headers.get("authorization")) {
             return refused(refusal);
@@ -240,6 +249,7 @@ struct Index {
     version: &'static str,
     open: Vec<&'static str>,
     with_token: &'static [&'static str],
+    streams: &'static [&'static str],
     passed_on: &'static [&'static str],
 }
 
@@ -251,6 +261,7 @@ fn index(metrics_open: bool) -> Index {
         version: version::VERSION,
         open: [route::OPEN, metrics].concat(),
         with_token,
+        streams: route::STREAMS,
         passed_on: route::PASSED,
     }
 }

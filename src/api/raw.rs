@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 /// Below it, paths are those of the API server.
 pub(super) const PREFIX: &str = "/api/k8s/raw";
-/// Requests under way at once: each has a thread and two connections.
+/// Streams and requests under way at once.
 pub(super) const MOST: usize = 64;
 /// A handshake takes 40 KB of it.
 const STACK: usize = 256 * 1024;
@@ -49,10 +49,10 @@ pub(super) struct Seats(Arc<AtomicUsize>);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-struct Seat(Arc<AtomicUsize>);
+pub(super) struct Seat(Arc<AtomicUsize>);
 
 impl Seats {
-    fn take(&self) -> Option<Seat> {
+    pub(super) fn take(&self) -> Option<Seat> {
         // First counted, then looked at: two cannot get the last one.
         let seat = Seat(Arc::clone(&self.0));
         (self.0.fetch_add(1, Ordering::Relaxed) < MOST).then_some(seat)
@@ -78,8 +78,7 @@ pub(super) fn answer(
         Err(refusal) => return refusal,
     };
     let Some(seat) = seats.take() else {
-        let detail = format!("{MOST} requests are passed on already; try again");
-        return Response::problem(503, "Service Unavailable", &detail).with("Retry-After", "1");
+        return full();
     };
     let client = client.clone();
     Response::taken(Takeover::new(move |taken| {
@@ -92,6 +91,12 @@ pub(super) fn answer(
             log::error!("no thread for a request to be passed on: {error}");
         }
     }))
+}
+
+/// There is no seat.
+pub(super) fn full() -> Response {
+    let detail = format!("{MOST} streams and requests that are passed on are under way; try again");
+    Response::problem(503, "Service Unavailable", &detail).with("Retry-After", "1")
 }
 
 fn relay(client: &Client, relayed: &Relayed, taken: Taken) {

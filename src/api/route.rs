@@ -31,6 +31,9 @@ pub(super) const GUARDED: &[&str] = &[
 /// Where requests are passed on to the API server, as whoever asks.
 pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
 
+/// Routes with the API token whose answers do not end.
+pub(super) const STREAMS: &[&str] = &["/api/realtime/events"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Index,
@@ -47,6 +50,7 @@ pub(super) enum Action {
     Metrics,
     Logs,
     Raw,
+    Events,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,7 @@ pub(super) fn find(path: &str) -> Route {
         "/api/status/changes" => Action::Changes,
         "/metrics" => Action::Metrics,
         "/api/metrics/runtime" => Action::Runtime,
+        "/api/realtime/events" => Action::Events,
         "/api/k8s/nodes" => Action::List(Kind::Node),
         "/api/k8s/pods" => Action::List(Kind::Pod),
         "/api/k8s/namespaces" => Action::List(Kind::Namespace),
@@ -102,7 +107,7 @@ mod tests {
         for path in OPEN {
             assert!(matches!(find(path), Route::Open(_)), "{path}");
         }
-        for path in GUARDED {
+        for path in GUARDED.iter().chain(STREAMS) {
             assert!(matches!(find(path), Route::Guarded(_)), "{path}");
         }
         for path in PASSED {

@@ -53,7 +53,8 @@ fn the_page_has_the_routes_and_the_routes_answer_as_it_says() {
             .replace("NAMESPACE", "{namespace}")
             .replace("POD", "{pod}")
     });
-    let all: BTreeSet<_> = asked.iter().cloned().chain(passed).collect();
+    let streams = routes(&agent, "streams");
+    let all: BTreeSet<_> = asked.iter().cloned().chain(streams).chain(passed).collect();
     assert_eq!(page.paths(), all);
 
     let mut wrong = Vec::new();

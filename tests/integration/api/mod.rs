@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod described;
+mod live;
 mod metrics;
 
 use serde_json::Value;

@@ -22,6 +22,8 @@ fn every_answer_is_one_that_the_page_has() {
         .arg(root.join("docs/openapi.yaml"))
         .args(["--url", &format!("http://{}", agent.address())])
         .args(["--header", "Authorization: Bearer test-api-token"])
+        // It has no end; tests of its own have it.
+        .args(["--exclude-operation-id", "events"])
         .args(["--max-examples", "20", "--seed", "1", "--no-color"])
         .current_dir(tempfile::tempdir().unwrap())
         .output()
