@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::End;
+use crate::json::map;
 
 /// Requests told of one command.
 pub const MOST_REQUESTS: usize = 20;
@@ -84,7 +85,7 @@ impl Audit {
 
 fn line(operation: &Operation<'_>, now: SystemTime) -> Value {
     let end = operation.end;
-    let mut line = json!({
+    let mut line = map! {
         "ts": humantime::format_rfc3339_seconds(now).to_string(),
         "who": "control plane",
         "id": operation.id,
@@ -92,24 +93,26 @@ fn line(operation: &Operation<'_>, now: SystemTime) -> Value {
         "decision": if operation.refused.is_some() { "refused" } else { "allowed" },
         "outcome": end.outcome.as_str(),
         "duration_ms": end.duration_ms,
-    });
+    };
     if let Some(verb) = operation.verb {
-        line["verb"] = json!(verb);
+        line["verb"] = Value::from(verb);
     }
     if let Some(code) = end.exit_code {
-        line["exit_code"] = json!(code);
+        line["exit_code"] = Value::from(code);
     }
     if let Some(reason) = operation.refused {
-        line["reason"] = json!(reason);
+        line["reason"] = Value::from(reason);
     }
     if !operation.requests.is_empty() {
-        line["requests"] = json!(operation.requests);
+        line["requests"] = Value::from(operation.requests);
     }
     line
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::commands::Outcome;
 

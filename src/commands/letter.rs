@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::{End, Outcome, Printed};
+use crate::json::map;
 
 /// What became of one command.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,24 +126,24 @@ impl Letter {
     /// The body of the call.
     pub fn body(&self, now: SystemTime) -> Value {
         let end = &self.end;
-        let mut body = json!({
+        let mut body = map! {
             "success": end.success(),
             "truncated": self.is_truncated(),
-            "metadata": {"outcome": end.outcome.as_str()},
+            "metadata": map! {"outcome": end.outcome.as_str()},
             "timestamp": humantime::format_rfc3339_seconds(now).to_string(),
-        });
+        };
         for (name, value) in &self.fields {
             body[name] = value.clone();
         }
         if let Some(code) = end.exit_code {
-            body["exit_code"] = json!(code);
-            body["metadata"]["duration_ms"] = json!(end.duration_ms);
+            body["exit_code"] = Value::from(code);
+            body["metadata"]["duration_ms"] = Value::from(end.duration_ms);
         }
         if self.skipped > 0 {
-            body["metadata"]["skipped"] = json!(self.skipped);
+            body["metadata"]["skipped"] = Value::from(self.skipped);
         }
         if let Some(seconds) = self.retry_after {
-            body["retry_after"] = json!(seconds);
+            body["retry_after"] = Value::from(seconds);
         }
         body
     }

@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 
+use crate::json::map;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Kept of the beginning, and as much of the end.
 const PART: usize = 512 * 1024;
@@ -90,16 +91,16 @@ impl Printed {
             }
             let (length, mut chunk) = text(&bytes, "data", "encoding");
             *shown += skipped + length as u64;
-            chunk.insert("seq".to_owned(), json!(seq));
-            chunk.insert("stream".to_owned(), json!(name));
+            chunk.insert("seq".to_owned(), Value::from(seq));
+            chunk.insert("stream".to_owned(), Value::from(name));
             if skipped > 0 {
-                chunk.insert("skipped".to_owned(), json!(skipped));
+                chunk.insert("skipped".to_owned(), Value::from(skipped));
             }
             chunks.push(Value::Object(chunk));
             seq += 1;
         }
         (!chunks.is_empty()).then(|| Batch {
-            body: json!({ "chunks": chunks }),
+            body: map! {"chunks": chunks},
             shown,
             seq,
         })
@@ -194,7 +195,7 @@ fn text(bytes: &[u8], name: &str, encoding: &str) -> (usize, Map<String, Value>)
     let data = whole.map_or_else(|| STANDARD.encode(bytes), str::to_owned);
     fields.insert(name.to_owned(), Value::String(data));
     if whole.is_none() {
-        fields.insert(encoding.to_owned(), json!("base64"));
+        fields.insert(encoding.to_owned(), Value::from("base64"));
     }
     (length, fields)
 }
@@ -208,6 +209,8 @@ impl Default for Printed {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use serde_json::json;
 
     use super::*;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Takeover;
+use crate::json::map;
 
 /// Status, fields and body. The front adds Date, Content-Length, Connection,
 /// `X-Content-Type-Options: nosniff` and, unless set, `Cache-Control: no-store`.
@@ -105,12 +106,12 @@ impl Response {
 
     /// An error in the form of RFC 9457.
     pub fn problem(status: u16, title: &str, detail: &str) -> Response {
-        let body = serde_json::json!({
+        let body = map! {
             "type": "about:blank",
             "title": title,
             "status": status,
             "detail": detail,
-        });
+        };
         let body = Body::Owned(body.to_string().into_bytes());
         Response::of(status, "application/problem+json", body)
     }

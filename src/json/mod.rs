@@ -14,7 +14,8 @@ mod walk;
 
 use std::borrow::Cow;
 
-use serde_json::{Error, Value};
+use serde_json::Error;
+pub use serde_json::Value;
 
 pub use few::Few;
 pub use place::Anything;
@@ -147,6 +148,23 @@ macro_rules! object {
                 check(self)
             })?
         }
+    };
+}
+
+/// An object with these fields; see [`map!`].
+pub fn map(fields: Vec<(&str, Value)>) -> Value {
+    let owned = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    Value::Object(owned.collect())
+}
+
+/// As `serde_json::json!` of an object, with values that a [`Value`] can be made of: less code at
+/// each place.
+#[macro_export]
+macro_rules! map {
+    ($($name:literal: $value:expr),* $(,)?) => {
+        $crate::map(vec![$(($name, $crate::Value::from($value))),*])
     };
 }
 

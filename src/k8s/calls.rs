@@ -1,10 +1,8 @@
 //! Single questions to the API server.
 
-use serde_json::json;
-
 use super::client::Client;
 use super::error::Error;
-use crate::json::{given, object};
+use crate::json::{given, map, object};
 
 object! {
     /// What the server says about itself.
@@ -72,14 +70,14 @@ pub fn can_i(
         }
     }
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-    let question = json!({
+    let question = map! {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {
+        "spec": map! {"resourceAttributes": map! {
             "verb": verb, "group": group, "resource": resource, "subresource": subresource,
             "name": name,
         }},
-    });
+    };
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let review: Review = client.post(path, question.to_string().as_bytes())?;
     Ok(review.status.allowed == Some(true))

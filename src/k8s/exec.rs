@@ -7,12 +7,13 @@ use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::Client;
 use super::error::{Cause, Error};
 use super::socket::{Closer, Socket, State};
 use super::watch::escape;
+use crate::json::map;
 
 const V5: &str = "v5.channel.k8s.io";
 const V4: &str = "v4.channel.k8s.io";
@@ -193,7 +194,7 @@ impl Session {
         let Some((columns, rows)) = terminal.and_then(|terminal| (terminal.size)()) else {
             return Ok(());
         };
-        let size = json!({"Width": columns, "Height": rows}).to_string();
+        let size = map! {"Width": columns, "Height": rows}.to_string();
         self.socket.send(SIZE, size.as_bytes())
     }
 

@@ -1,6 +1,6 @@
 //! `kubectl autoscale`: between which sizes the load decides.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::amend::{self, Amendment};
 use super::change::{DRY_RUN, DryRun};
@@ -10,6 +10,7 @@ use super::print::object;
 use super::resources::{Ask, Rules};
 use super::session::Session;
 use super::verbs::{FILES, OUTPUT, Verb};
+use crate::json::map;
 use crate::k8s::quantity;
 
 pub(super) const VERB: Verb = Verb {
@@ -136,17 +137,17 @@ fn create(
         "" => ask.name.as_str(),
         name => name,
     };
-    let mut scaler = json!({
+    let mut scaler = map! {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name},
-        "spec": {"maxReplicas": flags.number("max"), "scaleTargetRef": {
+        "metadata": map! {"name": name},
+        "spec": map! {"maxReplicas": flags.number("max"), "scaleTargetRef": map! {
             "apiVersion": ask.resource.group_version(),
-            "kind": ask.resource.kind,
-            "name": ask.name,
+            "kind": ask.resource.kind.as_str(),
+            "name": ask.name.as_str(),
         }},
-        "status": {"currentMetrics": null, "desiredReplicas": 0},
-    });
+        "status": map! {"currentMetrics": Value::Null, "desiredReplicas": 0},
+    };
     if flags.number("min") > 0 {
         scaler["spec"]["minReplicas"] = flags.number("min").into();
     }

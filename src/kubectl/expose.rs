@@ -1,6 +1,6 @@
 //! `kubectl expose`: a service for the pods of an object.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::amend::{self, Amendment};
 use super::change::DRY_RUN;
@@ -11,6 +11,7 @@ use super::print::object;
 use super::resources::Rules;
 use super::session::Session;
 use super::verbs::{FILES, OUTPUT, Verb};
+use crate::json::map;
 
 pub(super) const VERB: Verb = Verb {
     name: "expose",
@@ -121,17 +122,17 @@ fn service(flags: &Flags, mut object: Value) -> Result<Value, Failure> {
         text => labels(text)?,
     };
     let own_name: String = name(&object).chars().take(LONGEST).collect();
-    let mut metadata = json!({"name": match flags.text("name") {
+    let mut metadata = map! {"name": match flags.text("name") {
         "" => own_name.as_str(),
         name => name,
-    }});
+    }};
     if own_labels
         .as_object()
         .is_some_and(|labels| !labels.is_empty())
     {
         metadata["labels"] = own_labels;
     }
-    let mut spec = json!({"selector": selector});
+    let mut spec = map! {"selector": selector};
     let ports = ports(flags, &mut object)?;
     if !ports.is_empty() {
         spec["ports"] = ports.into();
@@ -170,13 +171,13 @@ fn more(flags: &Flags, spec: &mut Value) -> Result<(), Failure> {
 
 /// A service of these.
 pub(super) fn whole(metadata: Value, spec: Value) -> Value {
-    json!({
+    map! {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
         "spec": spec,
-        "status": {"loadBalancer": {}},
-    })
+        "status": map! {"loadBalancer": map! {}},
+    }
 }
 
 /// `a=b,c=d`

@@ -1,6 +1,6 @@
 //! `kubectl run`: a pod with one container.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::amend::Amendment;
 use super::change::{DRY_RUN, DryRun};
@@ -10,6 +10,7 @@ use super::flags::{Flags, Group, Kind, flag, switch, text};
 use super::pods::{self, RUNNING};
 use super::session::Session;
 use super::verbs::{OUTPUT, Verb};
+use crate::json::map;
 
 pub(super) const VERB: Verb = Verb {
     name: "run",
@@ -125,7 +126,7 @@ fn is_image(text: &str) -> bool {
 }
 
 fn pod(flags: &Flags, name: &str, words: &[String]) -> Result<Value, Failure> {
-    let mut metadata = json!({"labels": own_labels(flags, name)?, "name": name});
+    let mut metadata = map! {"labels": own_labels(flags, name)?, "name": name};
     for pair in flags.all("annotations") {
         match pair.split_once('=').filter(|(key, _)| !key.is_empty()) {
             Some((key, value)) => metadata["annotations"][key] = value.into(),
@@ -138,21 +139,21 @@ fn pod(flags: &Flags, name: &str, words: &[String]) -> Result<Value, Failure> {
         "" => "Always",
         given => given,
     };
-    Ok(json!({
+    Ok(map! {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": metadata,
-        "spec": {
-            "containers": [container(flags, name, words)?],
+        "spec": map! {
+            "containers": vec![container(flags, name, words)?],
             "dnsPolicy": "ClusterFirst",
             "restartPolicy": restart,
         },
-        "status": {},
-    }))
+        "status": map! {},
+    })
 }
 
 fn container(flags: &Flags, name: &str, words: &[String]) -> Result<Value, Failure> {
-    let mut container = json!({"image": flags.text("image"), "name": name, "resources": {}});
+    let mut container = map! {"image": flags.text("image"), "name": name, "resources": map! {}};
     if !words.is_empty() {
         let key = if flags.on("command") {
             "command"
@@ -169,10 +170,10 @@ fn container(flags: &Flags, name: &str, words: &[String]) -> Result<Value, Failu
         container["imagePullPolicy"] = flags.text("image-pull-policy").into();
     }
     if !flags.text("port").is_empty() {
-        container["ports"] = json!([{"containerPort": number(flags.text("port"))?}]);
+        container["ports"] = vec![map! {"containerPort": number(flags.text("port"))?}].into();
     }
     if flags.on("privileged") {
-        container["securityContext"] = json!({"privileged": true});
+        container["securityContext"] = map! {"privileged": true};
     }
     let stays = flags.on("leave-stdin-open");
     for (key, is_so) in [
@@ -189,7 +190,7 @@ fn container(flags: &Flags, name: &str, words: &[String]) -> Result<Value, Failu
 
 fn own_labels(flags: &Flags, name: &str) -> Result<Value, Failure> {
     match flags.text("labels") {
-        "" => Ok(json!({"run": name})),
+        "" => Ok(map! {"run": name}),
         text => labels(text),
     }
 }
@@ -201,7 +202,7 @@ fn variables(flags: &Flags) -> Result<Vec<Value>, Failure> {
         let Some((name, value)) = pair_of else {
             return Err(Failure::new(format!("invalid env: {pair}")));
         };
-        let mut one = json!({"name": name});
+        let mut one = map! {"name": name};
         if !value.is_empty() {
             one["value"] = value.into();
         }
@@ -213,12 +214,12 @@ fn variables(flags: &Flags) -> Result<Vec<Value>, Failure> {
 /// The service that `--expose` makes.
 fn service(flags: &Flags, name: &str) -> Result<Value, Failure> {
     let port = number(flags.text("port"))?;
-    let mut metadata = json!({"name": name});
+    let mut metadata = map! {"name": name};
     if !flags.text("labels").is_empty() {
         metadata["labels"] = labels(flags.text("labels"))?;
     }
-    let ports = json!([{"port": port, "protocol": "TCP", "targetPort": port}]);
-    let spec = json!({"ports": ports, "selector": own_labels(flags, name)?});
+    let ports = vec![map! {"port": port, "protocol": "TCP", "targetPort": port}];
+    let spec = map! {"ports": ports, "selector": own_labels(flags, name)?};
     Ok(expose::whole(metadata, spec))
 }
 

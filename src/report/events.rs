@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use crate::cluster::Change;
+use crate::json::map;
 
 /// Where the stream is: changes have numbers here, and positions in the count of the
 /// control plane.
@@ -87,13 +88,13 @@ pub fn batch(place: &Place, until: u64, events: &[(u64, String)]) -> Option<(Str
 /// A change as JSON; its position is added in front when it is known.
 pub fn event(change: &Change) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(change.at.into());
-    let mut event = json!({
+    let mut event = map! {
         "at": humantime::format_rfc3339_seconds(at).to_string(),
         "kind": change.kind.plural(),
         "what": change.what.as_str(),
         "name": &*change.name,
         "summary": &*change.summary,
-    });
+    };
     if let Some(namespace) = &change.namespace {
         event["namespace"] = Value::from(&**namespace);
     }

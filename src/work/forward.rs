@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Session;
 use super::keep::seconds;
@@ -19,6 +19,7 @@ use crate::chain::Chain;
 use crate::cluster::{Change, Changes, Snapshot};
 use crate::control::spool::{Mark, Spool};
 use crate::control::{Error, Verdict};
+use crate::json::map;
 use crate::report::{self, Place};
 
 /// Between looks for something new when little happens.
@@ -294,14 +295,14 @@ impl Forward {
 
     /// For the next heartbeat.
     fn told(&self, last: u64, spool: &Spool) -> Value {
-        let mut told = json!({
+        let mut told = map! {
             "waiting": last.saturating_sub(self.place.sent),
             "dropped": spool.dropped(),
             "kept": self.kept,
-        });
+        };
         if let Some(limit) = self.limits.bytes_per_day {
-            told["bytes_today"] = json!(self.mark.sent);
-            told["bytes_per_day"] = json!(limit);
+            told["bytes_today"] = Value::from(self.mark.sent);
+            told["bytes_per_day"] = Value::from(limit);
         }
         told
     }
