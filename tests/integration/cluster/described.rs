@@ -14,6 +14,7 @@ fn every_answer_is_one_that_the_page_has() {
         return missing("schemathesis: make test installs it");
     };
     let agent = cluster.agent(&[]);
+    let folder = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(schemathesis)
         .arg("--config-file")
@@ -25,7 +26,7 @@ fn every_answer_is_one_that_the_page_has() {
         // It has no end; tests of its own have it.
         .args(["--exclude-operation-id", "events"])
         .args(["--max-examples", "20", "--seed", "1", "--no-color"])
-        .current_dir(tempfile::tempdir().unwrap())
+        .current_dir(&folder)
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
