@@ -160,19 +160,19 @@ impl Transport for Secured {
 }
 
 /// Reads no further than the header behind the end of a record.
-struct Records<S> {
-    socket: S,
+pub struct Records<S> {
+    pub socket: S,
     header: [u8; HEADER],
     /// How much of the header has come.
     known: usize,
     /// Bytes to the end of the record.
     left: usize,
     /// Whether one has ended since the last look.
-    whole: bool,
+    pub whole: bool,
 }
 
 impl<S> Records<S> {
-    fn new(socket: S) -> Self {
+    pub fn new(socket: S) -> Self {
         Self {
             socket,
             header: [0; HEADER],

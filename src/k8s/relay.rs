@@ -178,7 +178,12 @@ impl Relay {
         if before == 0 {
             self.moved = Instant::now();
         }
-        self.open = self.wire.fill(&mut self.back)?;
+        // As much as there is: looking again costs more than reading.
+        let mut length = None;
+        while self.open && self.back.len() < ROOM && length != Some(self.back.len()) {
+            length = Some(self.back.len());
+            self.open = self.wire.fill(&mut self.back)?;
+        }
         let missing = SWITCHED.len() - self.first.len();
         let news = self.back.get(before..).unwrap_or_default();
         self.first.extend(news.iter().take(missing));

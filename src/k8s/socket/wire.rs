@@ -12,12 +12,14 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
+use crate::tls::Records;
+
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes taken from the connection at once.
 const CHUNK: usize = 16 * 1024;
 
 pub(in crate::k8s) struct Wire {
-    tcp: TcpStream,
+    tcp: Records<TcpStream>,
     tls: Option<Box<ClientConnection>>,
     /// What still has to be sent. Whoever fills it looks at its size first.
     out: Vec<u8>,
@@ -45,7 +47,7 @@ impl Wire {
             None => None,
         };
         Ok(Wire {
-            tcp,
+            tcp: Records::new(tcp),
             tls: tls.map(Box::new),
             out: Vec::new(),
             chunk: vec![0; CHUNK].into(),
@@ -75,14 +77,14 @@ impl Wire {
         loop {
             let sent = match &mut self.tls {
                 None if self.out.is_empty() => return Ok(()),
-                None => self.tcp.write(&self.out),
+                None => self.tcp.socket.write(&self.out),
                 Some(tls) => {
                     let taken = tls.writer().write(&self.out)?;
                     self.out.drain(..taken);
                     if !tls.wants_write() {
                         return Ok(());
                     }
-                    tls.write_tls(&mut self.tcp)
+                    tls.write_tls(&mut self.tcp.socket)
                 }
             };
             match sent {
@@ -96,52 +98,63 @@ impl Wire {
         }
     }
 
-    /// Appends what came to `inbox`, one chunk at most; false at the end.
+    /// Appends what came to `inbox`, one chunk or record at most; false at the end.
     pub(in crate::k8s) fn fill(&mut self, inbox: &mut Vec<u8>) -> io::Result<bool> {
-        let count = match &mut self.tls {
-            None => self.tcp.read(&mut self.chunk),
-            Some(tls) => tls.read_tls(&mut self.tcp),
+        let open = match &mut self.tls {
+            None => self.tcp.socket.read(&mut self.chunk).map(|count| {
+                inbox.extend_from_slice(self.chunk.get(..count).unwrap_or_default());
+                count > 0
+            }),
+            Some(tls) => receive(tls, &mut self.tcp, inbox),
         };
-        let count = match count {
-            Ok(0) => return Ok(false),
-            Ok(count) => count,
+        match open {
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
-                return Ok(true);
+                Ok(true)
             }
-            Err(error) => return Err(error),
-        };
-        let Some(tls) = &mut self.tls else {
-            inbox.extend_from_slice(self.chunk.get(..count).unwrap_or_default());
-            return Ok(true);
-        };
-        let state = match tls.process_new_packets() {
-            Ok(state) => state,
-            Err(error) => {
-                // Tells the other side what is wrong, if it still listens.
-                let _ = tls.write_tls(&mut self.tcp);
-                return Err(broken(error));
-            }
-        };
-        let size = state.plaintext_bytes_to_read();
-        let start = inbox.len();
-        inbox.resize(start + size, 0);
-        tls.reader()
-            .read_exact(inbox.get_mut(start..).unwrap_or_default())?;
-        Ok(!state.peer_has_closed())
+            open => open,
+        }
     }
 
     /// A second hold on the connection, to end it from another thread.
     pub(super) fn hold(&self) -> io::Result<TcpStream> {
-        self.tcp.try_clone()
+        self.tcp.socket.try_clone()
     }
 }
 
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.tcp.as_fd()
+        self.tcp.socket.as_fd()
     }
+}
+
+/// Takes in a whole record; false at the end.
+fn receive(
+    tls: &mut ClientConnection,
+    records: &mut Records<TcpStream>,
+    inbox: &mut Vec<u8>,
+) -> io::Result<bool> {
+    records.whole = false;
+    while !records.whole {
+        if tls.read_tls(records)? == 0 {
+            return Ok(false);
+        }
+    }
+    let state = match tls.process_new_packets() {
+        Ok(state) => state,
+        Err(error) => {
+            // Tells the other side what is wrong, if it still listens.
+            let _ = tls.write_tls(&mut records.socket);
+            return Err(broken(error));
+        }
+    };
+    let size = state.plaintext_bytes_to_read();
+    let start = inbox.len();
+    inbox.resize(start + size, 0);
+    tls.reader()
+        .read_exact(inbox.get_mut(start..).unwrap_or_default())?;
+    Ok(!state.peer_has_closed())
 }
 
 fn broken(error: rustls::Error) -> io::Error {

@@ -55,7 +55,7 @@ fn compare() -> Outcome<()> {
     let megabytes = server.bytes() / 1_000_000;
     println!("{PODS} pods in one answer of {megabytes} MB, {RUNS} runs");
     let mut table = Table::new("straight");
-    table.less("time, ms", "<= 1.15x", &ours.times, &direct.times);
+    table.less("time, ms", "<= 1.5x", &ours.times, &direct.times);
     println!("{table}");
     let mut table = Table::new("kubectl proxy");
     table.less("time, ms", "", &ours.times, &theirs.times);
