@@ -110,9 +110,11 @@ impl<'t> Walk<'t> {
     }
 
     /// The next byte that is no space.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.get(self.at) {
+                Some(byte) if *byte > b' ' => return Some(*byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 byte => return byte.copied(),
             }
@@ -130,6 +132,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Goes behind a comma or the end; false at the end.
+    #[inline]
     fn next(&mut self, close: u8) -> Result<bool, Error> {
         if self.peek() == Some(b',') {
             self.at += 1;
@@ -140,20 +143,26 @@ impl<'t> Walk<'t> {
 
     #[inline]
     pub(super) fn expect(&mut self, wanted: u8) -> Result<(), Error> {
+        if self.peek() == Some(wanted) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(self.missing(wanted))
+    }
+
+    /// Why what is wanted is not there.
+    #[cold]
+    fn missing(&mut self, wanted: u8) -> Error {
         match self.peek() {
-            Some(byte) if byte == wanted => {
-                self.at += 1;
-                Ok(())
-            }
             Some(_) => {
                 let wanted = char::from(wanted);
-                Err(self.error(&format!("there is no `{wanted}` where one should be")))
+                self.error(&format!("there is no `{wanted}` where one should be"))
             }
-            None => Err(self.error(match wanted {
+            None => self.error(match wanted {
                 b']' => "EOF while parsing a list",
                 b'}' | b':' | b'"' => "EOF while parsing an object",
                 _ => "EOF while parsing a value",
-            })),
+            }),
         }
     }
 
