@@ -8,7 +8,6 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use crate::json::map;
 use env_logger::{Builder, Target};
 use log::{LevelFilter, Record, SetLoggerError};
 
@@ -52,12 +51,12 @@ fn text(out: &mut dyn Write, now: SystemTime, record: &Record<'_>) -> io::Result
 }
 
 fn json(out: &mut dyn Write, now: SystemTime, record: &Record<'_>) -> io::Result<()> {
-    let line = map! {
+    let line = serde_json::json!({
         "ts": humantime::format_rfc3339_seconds(now).to_string(),
         "level": record.level().as_str().to_ascii_lowercase(),
         "target": module(record),
         "message": record.args().to_string(),
-    };
+    });
     // JSON escapes only some of what must not reach a terminal.
     let mut escaped = String::new();
     for character in line.to_string().chars() {

@@ -5,8 +5,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
-use super::super::changes;
-use super::super::raw::Seat;
+use crate::api::changes;
+use crate::api::raw::Seat;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::{Request, Taken};
 use crate::report;

@@ -152,8 +152,9 @@ fn figures_of_the_process_are_those_of_the_kernel() {
         .parse()
         .unwrap();
     let said = runtime["memory"]["resident_peak_bytes"].as_u64().unwrap();
-    // It may have grown since it answered.
-    assert!(said > 0 && said <= peak * 1024, "{said} of {peak} kB");
+    // It may have grown since it answered; the kernel counts by processor, and is off by some pages.
+    let most = (peak + 256) * 1024;
+    assert!(said > 0 && said <= most, "{said} of {peak} kB");
     assert!(runtime["cpu"]["seconds"].is_number(), "{runtime}");
     let answered = runtime["http"]["requests"].as_u64().unwrap();
     let now = agent.json("/api/metrics/runtime")["http"]["requests"].as_u64();
