@@ -12,6 +12,7 @@ pub mod group;
 pub mod health;
 pub use json;
 pub mod metrics;
+pub mod pour;
 pub mod process;
 pub mod resolver;
 pub mod secret;

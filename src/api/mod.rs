@@ -29,7 +29,7 @@ use crate::cluster::{Kind, Page, Published, Update};
 use crate::commands;
 use crate::control::{self, Link};
 use crate::health::Beats;
-use crate::http::{self, Handler, Method, Request, Response};
+use crate::http::{self, Body, Handler, Method, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
 use crate::token::TokenSource;
@@ -201,8 +201,11 @@ impl Handler for Api {
             Route::Unknown => (None, false),
         };
         let response = self.answer(action, guarded, request);
-        self.traffic
-            .answered(action, response.status, began.elapsed());
+        // What is passed on and streams are answered later, by others.
+        if !matches!(response.body, Body::Taken(_)) {
+            self.traffic
+                .answered(action, response.status, began.elapsed());
+        }
         response
     }
 }

@@ -86,10 +86,11 @@ impl Response {
         }
     }
 
-    /// The connection leaves the front; counted as a success.
+    /// The connection leaves the front. Its status is not known here: it counts as a request,
+    /// of no class.
     pub fn taken(takeover: Takeover) -> Response {
         Response {
-            status: 200,
+            status: 0,
             headers: Vec::new(),
             body: Body::Taken(takeover),
         }

@@ -5,7 +5,7 @@
 //! protocols that are switched to pass as they are. Only after the server switched is
 //! anything more taken from the caller, so nothing hides behind a request.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use rustix::net::sockopt::set_socket_keepalive;
 use super::client::Client;
 use super::error::{Cause, Error};
 use super::socket::{Wire, connect};
+use crate::pour::pour;
 use crate::secret::Secret;
 
 /// Bytes that may wait for either side before the other has to.
@@ -153,7 +154,7 @@ impl Relay {
         set_socket_keepalive(&self.wire, true)?;
         loop {
             self.wire.flush()?;
-            if send(caller, &mut self.back)? {
+            if pour(caller, &mut self.back)? > 0 {
                 self.moved = Instant::now();
             }
             if !self.open && self.back.is_empty() {
@@ -255,22 +256,6 @@ struct Ready {
     over: bool,
 }
 
-/// Sends what is taken at once; whether that was anything.
-fn send(mut to: &TcpStream, back: &mut Vec<u8>) -> io::Result<bool> {
-    let mut sent = 0;
-    while sent < back.len() {
-        match to.write(back.get(sent..).unwrap_or_default()) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    back.drain(..sent);
-    Ok(sent > 0)
-}
-
 /// Appends what came; false at the end.
 fn receive(mut from: &TcpStream, out: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = [0; CHUNK];
@@ -288,6 +273,7 @@ fn receive(mut from: &TcpStream, out: &mut Vec<u8>) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::TcpListener;
     use std::thread;
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::raw::{self, Seats};
 use crate::cluster::Published;
 use crate::http::{Body, Method, Request, Response, Takeover};
-use viewer::{BEAT, Filter, Place, View, Viewer};
+use viewer::{Filter, Place, View, Viewer};
 
 const STACK: usize = 128 * 1024;
 /// Between tries of those who take nothing at the moment.
@@ -97,8 +97,7 @@ impl Live {
             if viewers.is_empty() && self.left() {
                 return;
             }
-            let waits = viewers.iter().any(|viewer| viewer.view.waits());
-            thread::park_timeout(if waits { AGAIN } else { BEAT });
+            thread::park_timeout(rest(&viewers, Instant::now()));
         }
     }
 
@@ -128,6 +127,15 @@ impl Live {
     fn door(&self) -> MutexGuard<'_, Door> {
         self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Until somebody is to be told something, whatever happens.
+fn rest(viewers: &[Viewer], now: Instant) -> Duration {
+    let rests = viewers.iter().map(|viewer| match viewer.view.waits() {
+        true => AGAIN,
+        false => viewer.view.rest(now),
+    });
+    rests.min().unwrap_or_default()
 }
 
 /// A panic must not leave a door that leads nowhere.

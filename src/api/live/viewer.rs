@@ -2,17 +2,18 @@
 //!
 //! Pure, but for [`Viewer::send`]: snapshots and the time come in, text goes out.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::api::changes;
 use crate::api::raw::Seat;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::{Request, Taken};
+use crate::pour::pour;
 use crate::report;
 
 /// Between two events of type `status`: also the sign that the connection lives.
-pub(super) const BEAT: Duration = Duration::from_secs(15);
+const BEAT: Duration = Duration::from_secs(15);
 /// Who takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(10);
 /// Who lets so much wait has fallen behind: it comes again and is told from there.
@@ -22,7 +23,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-
 
 /// Which changes are wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Filter {
+pub(super) struct Filter {
     kinds: Vec<Kind>,
     namespace: Option<String>,
 }
@@ -32,7 +33,7 @@ impl Filter {
     ///
     /// # Errors
     /// What is wrong with the question.
-    pub(in crate::api) fn of(request: &Request) -> Result<Self, String> {
+    pub(super) fn of(request: &Request) -> Result<Self, String> {
         for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();
             if !matches!(name, "kind" | "namespace") {
@@ -65,13 +66,13 @@ impl Filter {
 
 /// Where somebody is who was here before: `EPOCH-ID`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place {
+pub(super) struct Place {
     epoch: u64,
     id: u64,
 }
 
 impl Place {
-    pub(in crate::api) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (epoch, id) = text.split_once('-')?;
         Some(Self {
             epoch: epoch.parse().ok()?,
@@ -122,6 +123,11 @@ impl View {
         !self.out.is_empty()
     }
 
+    /// How long until the next `status`.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        self.next_beat.saturating_duration_since(now)
+    }
+
     /// Tells what is new.
     pub(super) fn look(&mut self, snapshot: &Snapshot, now: Instant) {
         let changes = &snapshot.changes;
@@ -164,12 +170,12 @@ impl View {
     }
 
     /// Sends what is taken at once; whether it goes on.
-    pub(super) fn send(&mut self, mut to: impl Write, now: Instant) -> bool {
+    pub(super) fn send(&mut self, to: impl Write, now: Instant) -> bool {
         if self.out.is_empty() {
             self.moved = now;
             return true;
         }
-        match write(&mut to, &mut self.out) {
+        match pour(to, &mut self.out) {
             Ok(0) => {}
             Ok(_) => self.moved = now,
             Err(_) => return false,
@@ -177,21 +183,6 @@ impl View {
         let fits = self.out.len() <= BACKLOG;
         fits && now.saturating_duration_since(self.moved) < STALL
     }
-}
-
-fn write(to: &mut impl Write, out: &mut Vec<u8>) -> io::Result<usize> {
-    let mut sent = 0;
-    while sent < out.len() {
-        match to.write(out.get(sent..).unwrap_or_default()) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    out.drain(..sent);
-    Ok(sent)
 }
 
 fn event(out: &mut Vec<u8>, epoch: u64, change: &Change) {
@@ -208,6 +199,8 @@ fn frame(out: &mut Vec<u8>, epoch: u64, id: u64, kind: &str, data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, ErrorKind};
+
     use super::*;
     use crate::cluster::{Namespace, NamespacePhase, Row, Rows, State, Update};
     use crate::http::Method;

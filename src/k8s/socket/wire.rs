@@ -129,7 +129,8 @@ impl AsFd for Wire {
     }
 }
 
-/// Takes in a whole record; false at the end.
+/// Takes in a whole record; false at the end. In a handshake all that comes, since who speaks no
+/// TLS has no records.
 fn receive(
     tls: &mut ClientConnection,
     records: &mut Records<TcpStream>,
@@ -139,6 +140,9 @@ fn receive(
     while !records.whole {
         if tls.read_tls(records)? == 0 {
             return Ok(false);
+        }
+        if tls.is_handshaking() {
+            break;
         }
     }
     let state = match tls.process_new_packets() {
@@ -159,4 +163,32 @@ fn receive(
 
 fn broken(error: rustls::Error) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use rustls::RootCertStore;
+
+    use super::*;
+    use crate::ciphers;
+
+    /// It holds the connection open: only what it said can end the wait.
+    #[test]
+    fn who_speaks_no_tls_is_noticed_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = ciphers::client().with_root_certificates(RootCertStore::empty());
+        let config = Arc::new(config.with_no_client_auth());
+        let name = ServerName::try_from("api.local").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut wire = Wire::connect(&[address], Some((config, name))).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+        wire.tcp.socket.set_nonblocking(false).unwrap();
+        let error = wire.fill(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+    }
 }

@@ -6,6 +6,9 @@ mod described;
 mod live;
 mod metrics;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
 use serde_json::Value;
 
 use super::support::{Agent, Answer, TinyApi, eventually, request_with};
@@ -170,4 +173,32 @@ fn connectivity_tells_each_hop_that_there_is() {
     assert_eq!(kubernetes["reachable"], true, "{connectivity}");
     assert!(kubernetes["latency_seconds"].as_f64() > Some(0.0));
     assert_eq!(connectivity.get("control_plane"), None::<&Value>);
+}
+
+/// Whether it went well is for the API server to say.
+#[test]
+fn what_is_passed_on_is_counted_and_not_called_a_success() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    let figures = || agent.json("/api/metrics/runtime")["http"].clone();
+    let before = figures();
+    // That server leaves the connection open: the first line is the answer.
+    let mut stream = TcpStream::connect(agent.address()).unwrap();
+    let fields = "Host: a\r\nAuthorization: Bearer test-api-token\r\n";
+    write!(
+        stream,
+        "GET /api/k8s/raw/api/v1/nodes HTTP/1.1\r\n{fields}\r\n"
+    )
+    .unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+    let after = figures();
+    let grown = |what: &str| {
+        let count = |figures: &Value| figures.pointer(what).unwrap().as_u64().unwrap();
+        count(&after) - count(&before)
+    };
+    // The first question itself is the other one.
+    assert_eq!(grown("/requests"), 2);
+    assert_eq!(grown("/by_status/2xx"), 1);
 }

@@ -133,6 +133,13 @@ fn token(namespace: &Namespace<'_>, account: &str) -> String {
     namespace.kubectl(&["create", "token", account])
 }
 
+/// A pod that prints a line five times a second.
+fn talk(namespace: &Namespace<'_>) {
+    namespace.apply(TALKER);
+    let ready = ["--for=condition=Ready", "pod/talker", "--timeout=180s"];
+    namespace.kubectl(&[&["wait"][..], &ready].concat());
+}
+
 #[test]
 fn kubectl_prints_the_same_through_the_agent() {
     let _quiet = NODES.read().unwrap_or_else(PoisonError::into_inner);
@@ -173,13 +180,7 @@ fn kubectl_works_in_pods_through_the_agent() {
     };
     let namespace = cluster.namespace("passed");
     namespace.account(ANYTHING);
-    namespace.apply(TALKER);
-    namespace.kubectl(&[
-        "wait",
-        "--for=condition=Ready",
-        "pod/talker",
-        "--timeout=180s",
-    ]);
+    talk(&namespace);
     let agent = cluster.agent(&[]);
     let terminator = Terminator::start(agent.address());
     let home = tempfile::tempdir().unwrap();
@@ -291,13 +292,7 @@ fn a_caller_gets_what_its_token_allows_and_no_more() {
     };
     let namespace = cluster.namespace("passed");
     namespace.apply(OWN_PODS);
-    namespace.apply(TALKER);
-    namespace.kubectl(&[
-        "wait",
-        "--for=condition=Ready",
-        "pod/talker",
-        "--timeout=180s",
-    ]);
+    talk(&namespace);
     let name = &namespace.name;
     let own = token(&namespace, "own");
     let agent = cluster.agent(&[]);
