@@ -24,7 +24,7 @@ reproducible() {
 	sysroot=$(rustc --print sysroot)
 	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo \
 --remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc \
--Z fmt-debug=shallow -Z location-detail=none -Z panic-in-drop=abort -Z use-sync-unwind=yes -C force-frame-pointers=yes"
+-Z fmt-debug=shallow -Z location-detail=none -C force-unwind-tables=no"
 }
 
 # The standard library is built with the rest, for size and without backtraces, for which a stripped
@@ -32,7 +32,7 @@ reproducible() {
 # name: 0.11 MB less. Cargo takes these flags from a stable toolchain only with RUSTC_BOOTSTRAP
 # (docs/adr/0009-release-profile.md).
 compile() { # SUBCOMMAND TARGET
-	RUSTC_BOOTSTRAP=1 cargo "$1" -Z build-std=std,panic_unwind -Z build-std-features=panic-unwind,optimize_for_size \
+	RUSTC_BOOTSTRAP=1 cargo "$1" -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size \
 		--release --locked --target "$2" --package pipeops-agent
 }
 

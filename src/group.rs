@@ -4,19 +4,25 @@
 //! ends the group: all others are interrupted and awaited against one deadline,
 //! and the first one's outcome is the group's. The idea is oklog/run's.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::boundary;
+
 /// What an actor ends with.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-type Execute = Box<dyn FnOnce() -> Outcome + Send>;
+/// What an actor does.
+enum Execute {
+    Once(Box<dyn FnOnce() -> Outcome + Send>),
+    /// On another thread again after a panic.
+    Again(Arc<dyn Fn() -> Outcome + Send + Sync>),
+}
 type Interrupt = Box<dyn FnOnce() + Send>;
 
 struct Actor {
@@ -83,8 +89,24 @@ impl Group {
         self.actors.push(Actor {
             name,
             stack,
-            execute: Box::new(execute),
+            execute: Execute::Once(Box::new(execute)),
             interrupt: Box::new(interrupt),
+        });
+    }
+
+    /// Adds an actor that holds nothing which a panic could leave half done: another thread
+    /// takes its place then.
+    pub fn add_again(
+        &mut self,
+        name: &'static str,
+        stack: usize,
+        execute: impl Fn() -> Outcome + Send + Sync + 'static,
+    ) {
+        self.actors.push(Actor {
+            name,
+            stack,
+            execute: Execute::Again(Arc::new(execute)),
+            interrupt: Box::new(|| {}),
         });
     }
 
@@ -126,13 +148,23 @@ type Ended = (&'static str, Result<(), Failure>);
 
 /// Starts one thread that always reports its end: the channel has room for all.
 fn start(name: &'static str, stack: usize, execute: Execute, ended: Sender<Ended>) {
-    let report = ended.clone();
+    let (report, fallen) = (ended.clone(), ended.clone());
+    let again = match &execute {
+        Execute::Once(_) => None,
+        Execute::Again(body) => Some(Arc::clone(body)),
+    };
+    let told = move |why: &str| match again {
+        Some(body) => start(name, stack, Execute::Again(body), fallen),
+        None => {
+            let _ = fallen.send((name, Err(Failure::Panicked(why.to_owned()))));
+        }
+    };
     let body = move || {
-        let outcome = match catch_unwind(AssertUnwindSafe(execute)) {
-            Ok(outcome) => outcome.map_err(Failure::Failed),
-            Err(payload) => Err(Failure::Panicked(panic_message(payload.as_ref()))),
-        };
-        let _ = report.send((name, outcome));
+        let outcome = boundary::within(told, || match execute {
+            Execute::Once(body) => body(),
+            Execute::Again(body) => body(),
+        });
+        let _ = report.send((name, outcome.map_err(Failure::Failed)));
     };
     let spawned = Builder::new()
         .name(name.to_owned())
@@ -156,15 +188,6 @@ fn wait_for(
         names.retain(|other| *other != name);
     }
     names
-}
-
-/// The text of a panic, for logs.
-pub fn panic_message(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]
@@ -201,6 +224,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_ending_with_its_message() {
+        boundary::hold_in_tests();
         let mut group = Group::default();
         waiting(&mut group, "a");
         group.add("b", STACK, || panic!("index {} missing", 7), || {});
@@ -209,6 +233,22 @@ mod tests {
             ending.outcome.unwrap_err().to_string(),
             "panicked: index 7 missing"
         );
+    }
+
+    #[test]
+    fn another_takes_the_place_of_who_can_begin_again() {
+        boundary::hold_in_tests();
+        let (to_do, work) = bounded(3);
+        for panics in [true, true, false] {
+            to_do.send(panics).unwrap();
+        }
+        let mut group = Group::default();
+        group.add_again("again", STACK, move || {
+            assert!(!work.recv()?, "as told");
+            Err("told to fail".into())
+        });
+        let ending = group.run(Duration::from_secs(60));
+        assert_eq!(ending.outcome.unwrap_err().to_string(), "told to fail");
     }
 
     #[test]

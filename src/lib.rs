@@ -5,6 +5,7 @@
 
 // Leaves: std plus at most one crate each.
 pub mod backoff;
+pub mod boundary;
 pub mod chain;
 pub mod ciphers;
 pub mod frames;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use pipeops_agent::chain::Chain;
 use pipeops_agent::config::{self, Environment, Invocation, Settings};
 use pipeops_agent::signals::Signals;
-use pipeops_agent::{agent, check, group, kubectl, logger, probe, stop, version};
+use pipeops_agent::{agent, boundary, check, kubectl, logger, probe, stop, version};
 
 /// Wrong usage or configuration: EX_USAGE of sysexits(3).
 const CONFIGURATION: u8 = 64;
@@ -87,6 +87,7 @@ fn run(settings: &Settings) -> ExitCode {
         return ExitCode::from(FAILURE);
     }
     log_panics();
+    boundary::hold_without_unwinding();
     for warning in &settings.warnings {
         log::warn!("{warning}");
     }
@@ -114,7 +115,7 @@ fn log_panics() {
             .location()
             .map(|location| format!(" at {location}"))
             .unwrap_or_default();
-        log::error!("panic{place}: {}", group::panic_message(info.payload()));
+        log::error!("panic{place}: {}", boundary::message(info.payload()));
     }));
 }
 

@@ -1,10 +1,12 @@
 //! Requests that are passed on to the API server: as the caller, who must have a right to
 //! them there, or by the API token as the agent, which then only reads and no Secrets.
 
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::boundary;
 use crate::chain::Chain;
 use crate::commands::policy;
 use crate::http::{Method, Request, Response, Taken, Takeover};
@@ -82,10 +84,13 @@ pub(super) fn answer(
     };
     let client = client.clone();
     Response::taken(Takeover::new(move |taken| {
-        let body = move || {
-            let _seat = seat;
-            relay(&client, &relayed, taken);
+        let socket = taken.stream().try_clone();
+        // It has the seat, which is free again when the work is done or has failed.
+        let fallen = move |_: &str| {
+            drop(seat);
+            let _ = socket.map(|socket| socket.shutdown(Shutdown::Both));
         };
+        let body = move || boundary::within(fallen, || relay(&client, &relayed, taken));
         let thread = thread::Builder::new().name("relay".to_owned());
         if let Err(error) = thread.stack_size(STACK).spawn(body) {
             log::error!("no thread for a request to be passed on: {error}");

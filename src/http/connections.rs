@@ -241,8 +241,13 @@ impl Connections {
                     Err(_) => Step::Close,
                 },
                 Step::Close => {
-                    let closed = self.table.remove(token);
-                    self.held -= closed.map_or(0, |open| open.held);
+                    if let Some(closed) = self.table.remove(token) {
+                        self.held -= closed.held;
+                        // A worker that fell keeps its share, and with it the socket.
+                        if Arc::strong_count(&closed.stream) > 1 {
+                            let _ = closed.stream.shutdown(Shutdown::Both);
+                        }
+                    }
                     return;
                 }
             };

@@ -8,7 +8,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Formats a moment once for each second.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Clock {
     second: Option<u64>,
     text: String,

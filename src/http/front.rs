@@ -12,7 +12,7 @@ use super::connections::Connections;
 use super::date::Clock;
 use super::poll::{Parts, Poller};
 use super::wake::Wake;
-use super::worker::Worker;
+use super::worker::{Desk, Worker};
 use super::{Handler, Options, Stats};
 use crate::group::Group;
 use crate::health::Beats;
@@ -72,23 +72,22 @@ impl Front {
         beats: &Beats,
     ) -> Result<(), Error> {
         let limits = self.options.limits;
-        let names = WORKERS.iter().take(self.options.workers.max(1));
         let wake = Arc::new(Wake::new().map_err(|errno| Error::Poll(errno.into()))?);
         let (jobs, queue) = bounded(QUEUE);
         let (done, finished) = bounded(QUEUE + WORKERS.len());
-        for name in names {
+        let desk = Desk::new(done, Arc::clone(&wake), self.stats());
+        let desk = Arc::new(desk);
+        for name in WORKERS.iter().take(self.options.workers.max(1)) {
             let worker = Worker {
                 handler: Arc::clone(&handler),
                 jobs: queue.clone(),
-                done: done.clone(),
-                wake: Arc::clone(&wake),
-                stats: self.stats(),
+                desk: Arc::clone(&desk),
                 beat: beats.register(name, limits.turn + limits.handler),
                 turn: limits.turn,
                 clock: Clock::default(),
             };
-            // It ends when the poll thread does, after what is queued.
-            group.add(name, WORKER_STACK, move || worker.run(), || {});
+            // Ends when the poll thread does, after what is queued.
+            group.add_again(name, WORKER_STACK, move || worker.clone().run());
         }
         let poller = Poller::new(Parts {
             connections: Connections::new(rules(&self.options), jobs, self.stats()),

@@ -2,7 +2,6 @@
 //! takes at once, and the poll thread sends the rest.
 
 use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +13,7 @@ use super::render::Frame;
 use super::table::Token;
 use super::wake::Wake;
 use super::{Body, Handler, Request, Response, Stats, Takeover, status};
+use crate::boundary;
 use crate::group::Outcome;
 use crate::health::Beat;
 
@@ -48,16 +48,34 @@ pub(super) enum Sent {
     Failed,
 }
 
+#[derive(Clone)]
 pub(super) struct Worker {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) jobs: Receiver<Job>,
-    /// Full: waits for the poll thread, which never waits for a worker.
-    pub(super) done: Sender<Done>,
-    pub(super) wake: Arc<Wake>,
-    pub(super) stats: Arc<Stats>,
+    pub(super) desk: Arc<Desk>,
     pub(super) beat: Beat,
     pub(super) turn: Duration,
     pub(super) clock: Clock,
+}
+
+/// Where connections are given back.
+pub(super) struct Desk {
+    /// Full: waits for the poll thread, which never waits for a worker.
+    done: Sender<Done>,
+    wake: Arc<Wake>,
+    stats: Arc<Stats>,
+}
+
+impl Desk {
+    pub(super) fn new(done: Sender<Done>, wake: Arc<Wake>, stats: Arc<Stats>) -> Self {
+        Self { done, wake, stats }
+    }
+
+    fn give_back(&self, token: Token, outcome: Sent) {
+        // Fails only when the poll thread has ended, and with it all connections.
+        let _ = self.done.send(Done { token, outcome });
+        self.wake.wake();
+    }
 }
 
 impl Worker {
@@ -67,8 +85,10 @@ impl Worker {
             self.beat.stamp(Instant::now());
             match self.jobs.recv_timeout(self.turn) {
                 Ok(job) => {
-                    self.stats.waiting.set(self.jobs.len() as u64);
-                    self.work(job);
+                    self.desk.stats.waiting.set(self.jobs.len() as u64);
+                    let token = job.token;
+                    let outcome = self.answer(job);
+                    self.desk.give_back(token, outcome);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -76,28 +96,21 @@ impl Worker {
         }
     }
 
-    fn work(&mut self, job: Job) {
-        let token = job.token;
-        let outcome = self.answer(job);
-        // Fails only when the poll thread has ended, and with it all connections.
-        let _ = self.done.send(Done { token, outcome });
-        self.wake.wake();
-    }
-
     fn answer(&mut self, job: Job) -> Sent {
-        let (response, panicked) = self.handle(&job.request);
+        let response = boundary::within(self.fallen(&job), || self.handler.handle(&job.request));
+        let stats = &self.desk.stats;
         if let Body::Taken(takeover) = response.body {
-            self.stats.answered(response.status);
+            stats.answered(response.status);
             return Sent::Taken(takeover, Frame::of(job.request.method, true));
         }
-        let close = job.close || panicked || self.wake.is_stopping();
+        let close = job.close || self.desk.wake.is_stopping();
         let frame = Frame::of(job.request.method, close);
         let date = self.clock.text(SystemTime::now());
         let mut answer = Answer::new(response, frame, date, job.since);
-        self.stats.answered(answer.status);
+        stats.answered(answer.status);
         match answer.send(&*job.stream) {
             Ok(true) => {
-                self.stats.latency.observe(job.since.elapsed());
+                stats.latency.observe(job.since.elapsed());
                 Sent::All { close }
             }
             Ok(false) => Sent::Part(answer),
@@ -105,14 +118,19 @@ impl Worker {
         }
     }
 
-    fn handle(&self, request: &Request) -> (Response, bool) {
-        match catch_unwind(AssertUnwindSafe(|| self.handler.handle(request))) {
-            Ok(response) => (response, false),
-            Err(_) => {
-                self.stats.panics.increment();
-                let detail = "the handler failed; the log says where";
-                (Response::problem(500, status::phrase(500), detail), true)
-            }
+    /// What becomes of a request whose handler panics: the poll thread sends the answer.
+    fn fallen(&self, job: &Job) -> impl FnOnce(&str) + Send + use<> {
+        let desk = Arc::clone(&self.desk);
+        let (token, since) = (job.token, job.since);
+        let frame = Frame::of(job.request.method, true);
+        move |_| {
+            desk.stats.panics.increment();
+            let detail = "the handler failed; the log says why";
+            let response = Response::problem(500, status::phrase(500), detail);
+            let mut clock = Clock::default();
+            let answer = Answer::new(response, frame, clock.text(SystemTime::now()), since);
+            desk.stats.answered(answer.status);
+            desk.give_back(token, Sent::Part(answer));
         }
     }
 }

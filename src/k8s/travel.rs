@@ -7,6 +7,7 @@ use ureq::Agent;
 
 use super::Target;
 use super::error::{Cause, Error};
+use crate::boundary::Around;
 use crate::tls;
 
 /// Bytes received at once. Smaller ones cost more system calls while lists are read.
@@ -69,11 +70,12 @@ pub(super) fn agent(target: &Target, limits: Limits, output: usize) -> Result<Ag
 pub(super) fn apart<T: Send>(
     run: impl FnOnce() -> Result<T, ureq::Error> + Send,
 ) -> Result<T, ureq::Error> {
+    let around = Around::here();
     thread::scope(|scope| {
         thread::Builder::new()
             .name("request".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, run)
+            .spawn_scoped(scope, || around.run(run))
             .map_err(ureq::Error::Io)?
             .join()
             .unwrap_or_else(|panic| panic::resume_unwind(panic))

@@ -89,7 +89,6 @@ impl Live {
 
     /// Until nobody looks on any more.
     fn run(&self) {
-        let _leave = Leave(self);
         let mut viewers = Vec::new();
         loop {
             viewers.append(&mut self.door().coming);
@@ -106,14 +105,10 @@ impl Live {
         let mut door = self.door();
         let left = door.coming.is_empty();
         if left {
-            self.close(&mut door);
+            self.published.ignore();
+            door.thread = None;
         }
         left
-    }
-
-    fn close(&self, door: &mut Door) {
-        self.published.ignore();
-        door.thread = None;
     }
 
     fn tell(&self, viewers: &mut Vec<Viewer>, now: Instant) {
@@ -136,17 +131,4 @@ fn rest(viewers: &[Viewer], now: Instant) -> Duration {
         false => viewer.view.rest(now),
     });
     rests.min().unwrap_or_default()
-}
-
-/// A panic must not leave a door that leads nowhere.
-struct Leave<'l>(&'l Live);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let mut door = self.0.door();
-            door.coming.clear();
-            self.0.close(&mut door);
-        }
-    }
 }

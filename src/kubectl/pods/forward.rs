@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::ports::{Pair, pairs};
 use super::{RUNNING, field, name};
+use crate::boundary::Around;
 use crate::chain::Chain;
 use crate::k8s::forward::{Place, forward};
 use crate::k8s::{Client, Verdict};
@@ -197,8 +198,9 @@ fn serve(session: &mut Session<'_>, fronts: &[Front], pod: &Value) -> Result<(),
                     break;
                 }
                 let (shared, give): (_, Receiver<()>) = (&shared, give.clone());
+                let around = Around::here();
                 scope.spawn(move || {
-                    carry(shared, front, &local);
+                    around.run(|| carry(shared, front, &local));
                     let _ = give.recv();
                 });
             }

@@ -210,6 +210,11 @@ impl Desk {
         }
     }
 
+    /// A worker fell with what it did; whoever has work next may start another.
+    pub(super) fn lose_worker(&self) {
+        self.state().workers -= 1;
+    }
+
     pub(super) fn finish(self: &Arc<Self>, job: &Arc<Job>, letter: Letter) {
         self.tools.stats.end(letter.end.outcome);
         let mut state = self.state();

@@ -1,6 +1,6 @@
 //! One command from its record to its letter: the body of a worker.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,37 +8,55 @@ use super::desk::Desk;
 use super::execute::{execute, has_expired};
 use super::job::{Job, Tap};
 use super::now;
+use crate::boundary;
 use crate::commands::audit::Operation;
 use crate::commands::{End, Letter, Outcome, Stream, Task};
-use crate::group::panic_message;
 use crate::k8s::rights::explain;
 use crate::kubectl;
 
 /// Executes what waits, and ends when nothing does.
 pub(super) fn work(desk: &Arc<Desk>) {
     while let Some(job) = desk.next_job() {
-        let letter = perform(desk, &job);
-        audit(desk, &job, &letter);
-        desk.finish(&job, letter);
+        match unfit(desk, &job) {
+            Some(letter) => hand_in(desk, &job, letter),
+            None => perform(desk, &job),
+        }
     }
 }
 
-fn perform(desk: &Desk, job: &Job) -> Letter {
+/// Why it is not run, if so.
+fn unfit(desk: &Desk, job: &Job) -> Option<Letter> {
     let command = &job.command;
     if has_expired(job) {
         let end = End::without_run(Outcome::Expired);
-        return Letter::without_run(&command.id, end, "it expired before its turn came");
+        let reason = "it expired before its turn came";
+        return Some(Letter::without_run(&command.id, end, reason));
     }
-    if !command.idempotent
-        && let Err(error) = desk.journal().started(&command.id, now())
-    {
-        log::error!("command {}: {error}", command.id);
-        let end = End::without_run(Outcome::Unrecorded);
-        return Letter::without_run(&command.id, end, &error.to_string());
+    if command.idempotent {
+        return None;
     }
+    let error = desk.journal().started(&command.id, now()).err()?;
+    log::error!("command {}: {error}", command.id);
+    let end = End::without_run(Outcome::Unrecorded);
+    Some(Letter::without_run(&command.id, end, &error.to_string()))
+}
+
+/// A panic is a bug of one command and ends that one.
+fn perform(desk: &Arc<Desk>, job: &Arc<Job>) {
     job.begin();
     let started = Instant::now();
-    let code = guarded(desk, job);
+    let (its_desk, its_job) = (Arc::clone(desk), Arc::clone(job));
+    let fallen = move |why: &str| {
+        let _ = writeln!(Tap(&its_job, Stream::Stderr), "internal error: {why}");
+        its_desk.lose_worker();
+        conclude(&its_desk, &its_job, started, 1);
+    };
+    let code = boundary::within(fallen, || execute(&desk.tools, job));
+    conclude(desk, job, started, code);
+}
+
+fn conclude(desk: &Arc<Desk>, job: &Arc<Job>, started: Instant, code: i32) {
+    let command = &job.command;
     let by_itself = match job.visits().refused {
         Some(_) => Outcome::Refused,
         None => Outcome::Completed,
@@ -56,7 +74,12 @@ fn perform(desk: &Desk, job: &Job) -> Letter {
     if letter.recorded {
         record(desk, &letter);
     }
-    letter
+    hand_in(desk, job, letter);
+}
+
+fn hand_in(desk: &Arc<Desk>, job: &Arc<Job>, letter: Letter) {
+    audit(desk, job, &letter);
+    desk.finish(job, letter);
 }
 
 /// What a crash must not take away; told all the same if it cannot be recorded.
@@ -94,17 +117,6 @@ fn is_verb(word: &str) -> bool {
     known
         .iter()
         .any(|verb| verb.split(' ').next() == Some(word))
-}
-
-/// A panic is a bug of one command and ends that one.
-fn guarded(desk: &Desk, job: &Job) -> i32 {
-    let run = || execute(&desk.tools, job);
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        use std::io::Write;
-        let message = panic_message(payload.as_ref());
-        let _ = writeln!(Tap(job, Stream::Stderr), "internal error: {message}");
-        1
-    })
 }
 
 /// Why it did not end by itself.

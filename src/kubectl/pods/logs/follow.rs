@@ -6,6 +6,7 @@ use std::thread;
 
 use super::Log;
 use super::output::Prefix;
+use crate::boundary::Around;
 use crate::k8s::Client;
 use crate::k8s::logs;
 use crate::kubectl::failure::Failure;
@@ -30,7 +31,8 @@ pub(super) fn follow_all(session: &mut Session<'_>, logs: &[Log]) -> Result<(), 
         thread::scope(|scope| {
             for (log, prefix) in logs.iter().zip(outputs) {
                 let followers = &followers;
-                scope.spawn(move || followers.follow(log, prefix));
+                let around = Around::here();
+                scope.spawn(|| around.run(|| followers.follow(log, prefix)));
             }
         });
     });
