@@ -114,7 +114,7 @@ pub(crate) fn hold_in_tests() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_channel::{Receiver, Sender, unbounded};
+    use crossbeam_channel::{Receiver, Sender, bounded};
     use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_innermost_is_told_first_and_who_panicked_goes_no_further() {
-        let (to, from) = unbounded();
+        let (to, from) = bounded(4);
         on_a_thread(move || {
             within(telling(&to, "outer"), || {
                 within(telling(&to, "inner"), || panic!("no {}", 7));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_went_well_is_not_told() {
-        let (to, from) = unbounded();
+        let (to, from) = bounded(4);
         assert_eq!(within(telling(&to, "first"), || 3), 3);
         on_a_thread(move || {
             within(telling(&to, "first"), || ());
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_part_of_the_work_fails_for_the_whole() {
-        let (to, from) = unbounded();
+        let (to, from) = bounded(4);
         on_a_thread(move || {
             within(telling(&to, "whole"), || {
                 let around = Around::here();
