@@ -1,5 +1,7 @@
 //! Wiring only: builds the parts, makes the channels, fills the group, runs it.
 
+mod kept;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +16,6 @@ use crate::commands::journal::Journal;
 use crate::commands::policy::PolicyFile;
 use crate::commands::{self, Keys, Sealed};
 use crate::config::Settings;
-use crate::control::store::Store;
 use crate::control::{self, Link};
 use crate::group::{Group, Outcome};
 use crate::health::{Beat, Beats, TURN};
@@ -26,6 +27,7 @@ use crate::stop::{self, Stop};
 use crate::work::commands::{Commands, Tools};
 use crate::work::{Feed, Heartbeat, Identity, Keeper, Limits, Session, Status, Survey, resource};
 use crate::{process, version};
+use kept::{Kept, policy, recall};
 
 /// Virtual; a thread costs the pages it touches.
 const STACK: usize = 512 * 1024;
@@ -113,6 +115,7 @@ struct Agent {
     commands: Arc<commands::Stats>,
     state_kept: Option<bool>,
     policy: Arc<PolicyFile>,
+    audit: Arc<Audit>,
 }
 
 impl Agent {
@@ -123,6 +126,7 @@ impl Agent {
         let (publisher, published) = publication(state.snapshot());
         let control = settings.control();
         let policy = Arc::new(policy(settings, &target)?);
+        let audit = Audit::new(settings.state_dir.clone(), settings.state_size / 4);
         Ok(Self {
             group: Group::default(),
             beats: Beats::new(started),
@@ -146,6 +150,7 @@ impl Agent {
             commands: Arc::default(),
             state_kept: None,
             policy,
+            audit: Arc::new(audit),
         })
     }
 
@@ -255,7 +260,7 @@ impl Agent {
             policy: Arc::clone(&self.policy),
             keys,
             sealed: Sealed::new(folder.clone(), settings.state_size / 4),
-            audit: Audit::new(folder.clone(), settings.state_size / 4),
+            audit: Arc::clone(&self.audit),
             stats: Arc::clone(&self.commands),
             is_fleeting: folder
                 .as_ref()
@@ -305,8 +310,11 @@ impl Agent {
             control: self.control.take(),
             started: self.identity.started,
             state_kept: self.state_kept,
+            policy: Arc::clone(&self.policy),
+            audit: Arc::clone(&self.audit),
         };
-        let api = Api::new(sources, settings.api_token.clone(), settings.metrics_open);
+        let security = settings.security(self.target.namespace());
+        let api = Api::new(sources, security, settings.api.metrics_open);
         let api = Arc::new(api);
         front
             .add_to(&mut self.group, api, &self.beats)
@@ -329,50 +337,6 @@ impl Agent {
             unblock();
         });
     }
-}
-
-/// The store, if it can be written, and the agent's id as far as it is known.
-type Kept = (Option<Store>, Option<String>);
-
-/// And the instance: of the folder, or a new one.
-fn recall(settings: &Settings) -> (Kept, String) {
-    let configured = settings.agent_id.clone();
-    let fresh = format!("{:016x}", fastrand::u64(..));
-    let Some(folder) = &settings.state_dir else {
-        return ((None, configured), fresh);
-    };
-    let store = Store::new(folder);
-    let kept = store.load().and_then(|(kept, warning)| {
-        if let Some(warning) = warning {
-            log::error!(
-                "{} is set aside as {}: it {}; the agent registers again",
-                warning.path.display(),
-                warning.kept.display(),
-                warning.reason
-            );
-        }
-        store.check().map(|()| kept)
-    });
-    match kept {
-        Ok(kept) => {
-            let known = (Some(store), configured.or(kept.agent_id));
-            (known, kept.instance.unwrap_or(fresh))
-        }
-        Err(error) => {
-            log::error!(
-                "the state folder cannot be used, nothing outlives this process: {}",
-                Chain(&error)
-            );
-            ((None, configured), fresh)
-        }
-    }
-}
-
-/// The policy of the site; in a pod the agent's own namespace is protected.
-fn policy(settings: &Settings, target: &k8s::Target) -> Result<PolicyFile, Error> {
-    let is_pod = settings.kubernetes.in_cluster.is_some();
-    let own = is_pod.then(|| target.namespace().to_owned());
-    PolicyFile::open(settings.policy_file.clone(), own).map_err(wrong)
 }
 
 fn wrong(problem: String) -> Error {

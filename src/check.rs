@@ -10,8 +10,9 @@ use std::sync::Arc;
 use crate::chain::Chain;
 use crate::config::{Key, Settings};
 use crate::control::diagnose;
+use crate::k8s::calls::{self, Wish};
 use crate::k8s::rights::{COMMANDS, READING, Right, granted_by};
-use crate::k8s::{self, Client, calls};
+use crate::k8s::{self, Client};
 
 /// Findings in groups, for people; and whether the agent would do its work.
 pub fn report(settings: &Settings) -> (String, bool) {
@@ -69,7 +70,7 @@ fn configuration(report: &mut Report, settings: &Settings) {
     for warning in &settings.warnings {
         report.warn(warning, "see pipeops-agent --help");
     }
-    if settings.api_token.is_none() {
+    if settings.api.token.is_none() {
         report.warn(
             "no API token: the routes below /api answer 403",
             "set PIPEOPS_API_TOKEN_FILE to open them",
@@ -203,7 +204,14 @@ fn asked(
         let (verb, group, resource, _) = *right;
         let identity = (verb, resource) == ("get", "namespaces");
         let object = if identity { calls::IDENTITY } else { "" };
-        match calls::can_i(client, verb, group, resource, object) {
+        let wish = Wish::Object {
+            verb,
+            group,
+            resource,
+            namespace: "",
+            name: object,
+        };
+        match calls::can_i(client, wish) {
             Ok(true) => granted.push(*right),
             Ok(false) => missing.push(*right),
             Err(error) => {

@@ -35,6 +35,7 @@ pub mod cluster;
 pub mod commands;
 pub mod kubectl;
 pub mod report;
+pub mod security;
 
 // Shell: configuration, thread bodies, routes, wiring.
 pub mod agent;

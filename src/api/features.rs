@@ -44,7 +44,14 @@ pub(super) fn all(sources: &Sources) -> Features {
     Features {
         features,
         capabilities: crate::report::CAPABILITIES,
-        operations: [route::OPEN, route::GUARDED, route::STREAMS, route::PASSED].concat(),
+        operations: [
+            route::OPEN,
+            route::GUARDED,
+            route::STREAMS,
+            route::PASSED,
+            route::SESSIONS,
+        ]
+        .concat(),
     }
 }
 

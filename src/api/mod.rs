@@ -1,10 +1,11 @@
 //! The routes: what is asked, who may ask, and the answer.
 //!
 //! Every figure comes from its owner at the moment of the request; what is not
-//! known is absent. Nothing here changes anything, but what is passed on to the API server
-//! as whoever asks.
+//! known is absent. Nothing here changes anything in the cluster, but what is passed on to the
+//! API server as whoever asks.
 
-mod access;
+mod accept;
+mod audit;
 mod changes;
 mod connectivity;
 mod features;
@@ -14,8 +15,11 @@ mod logs;
 mod metrics;
 mod raw;
 mod readiness;
+mod refusal;
+mod rights;
 mod route;
 mod runtime;
+mod session;
 mod traffic;
 mod view;
 
@@ -27,18 +31,20 @@ use serde::Serialize;
 
 use crate::cluster::{Kind, Page, Published, Update};
 use crate::commands;
+use crate::commands::audit::{Audit, Visit};
+use crate::commands::policy::PolicyFile;
 use crate::control::{self, Link};
 use crate::health::Beats;
 use crate::http::{self, Body, Handler, Method, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
-use crate::token::TokenSource;
+use crate::security::{self, Gate, Refusal};
 use crate::{report, version};
 
-use access::{Access, Refusal};
 use connectivity::Connectivity;
 pub use metrics::{METRICS, Metric, Of, Sort};
-use route::{Action, Route};
+use rights::Asking;
+use route::Action;
 use traffic::Traffic;
 
 /// Where the answers come from.
@@ -54,6 +60,9 @@ pub struct Sources {
     pub started: Instant,
     /// Whether the agent's identity outlives a restart; None without a control plane.
     pub state_kept: Option<bool>,
+    /// What the scope `operate` is good for.
+    pub policy: Arc<PolicyFile>,
+    pub audit: Arc<Audit>,
 }
 
 pub struct Kubernetes {
@@ -75,7 +84,7 @@ pub struct ControlPlane {
 /// Answers every request.
 pub struct Api {
     sources: Arc<Sources>,
-    access: Access,
+    gate: Gate,
     /// Whether metrics need no token.
     metrics_open: bool,
     traffic: Arc<Traffic>,
@@ -85,13 +94,22 @@ pub struct Api {
 }
 
 impl Api {
-    /// Without a token the routes below `/api` are closed, and so are metrics unless they
-    /// are open to all.
-    pub fn new(sources: Sources, token: Option<TokenSource>, metrics_open: bool) -> Self {
+    /// Metrics need no token where they are open.
+    pub fn new(sources: Sources, security: security::Options, metrics_open: bool) -> Self {
         let seats = raw::Seats::default();
+        let audit = Arc::clone(&sources.audit);
+        let note = move |decision: &security::Decision<'_>| {
+            audit.note_visit(&Visit {
+                who: decision.who,
+                peer: &decision.peer.to_string(),
+                what: decision.what,
+                allowed: decision.allowed,
+            });
+        };
+        let client = sources.kubernetes.client.clone();
         Self {
             live: live::Live::new(sources.published.clone(), seats.clone()),
-            access: Access::new(token),
+            gate: Gate::new(security, client, Box::new(note)),
             connectivity: Connectivity::default(),
             sources: Arc::new(sources),
             metrics_open,
@@ -100,84 +118,99 @@ impl Api {
         }
     }
 
-    fn act(&self, action: Action, request: &Request) -> Response {
-        match action {
+    /// What needs no token.
+    fn open(&self, action: Action, request: &Request, now: Instant) -> Option<Response> {
+        Some(match action {
             Action::Index => json(200, &index(self.metrics_open)),
             Action::Health => health::basic(&self.sources),
             Action::Ready => readiness::answer(&self.sources),
             Action::Version => json(200, &Version::default()),
+            Action::Session => self.session(request, now),
+            Action::Pairing => self.pairing(request, now),
+            Action::Metrics if self.metrics_open => self.metrics(request),
+            _ => return None,
+        })
+    }
+
+    fn act(&self, action: Action, request: &Request, asking: Asking<'_>) -> Response {
+        match action {
             Action::DetailedHealth => json(200, &health::detailed(&self.sources)),
             Action::Features => json(200, &features::all(&self.sources)),
             Action::Runtime => json(200, &runtime::read(&self.sources)),
             Action::Connectivity => self.connectivity.answer(&self.sources),
             Action::Cluster => self.page(Page::Summary),
-            Action::List(kind) => self.page(Page::List(kind)),
+            Action::List(kind) => self.list(kind, request, asking),
             Action::Changes => changes::answer(&self.sources, request),
-            Action::Metrics => {
-                let accept = request.headers.get("accept");
-                metrics::answer(&self.sources, &self.traffic, accept)
-            }
-            Action::Events => self.live.answer(request),
+            Action::Audit => audit::answer(&self.sources.audit, request),
+            Action::Events => self.live.answer(request, asking),
             Action::Logs => match logs::path(request) {
-                Ok(path) => self.pass(request, path),
+                Ok(path) => self.pass(request, path, asking),
                 Err(problem) => Response::problem(400, "Bad Request", &problem),
             },
             Action::Raw => {
                 let path = request.path.strip_prefix(raw::PREFIX).unwrap_or_default();
                 match request.query.as_str() {
-                    "" => self.pass(request, path.to_owned()),
-                    query => self.pass(request, format!("{path}?{query}")),
+                    "" => self.pass(request, path.to_owned(), asking),
+                    query => self.pass(request, format!("{path}?{query}"), asking),
                 }
             }
+            _ => self.metrics(request),
         }
+    }
+
+    fn metrics(&self, request: &Request) -> Response {
+        let accept = request.headers.get("accept");
+        metrics::answer(&self.sources, &self.traffic, accept)
     }
 
     /// To the API server, which judges every token but the agent's own.
-    fn pass(&self, request: &Request, path: String) -> Response {
-        let own = match self.access.check(request.headers.get("authorization")) {
-            Ok(()) => true,
-            Err(Refusal::NoToken | Refusal::Wrong) => false,
-            Err(Refusal::Missing) => {
-                return unauthorized(
-                    "send a token of Kubernetes (kubectl create token NAME), or to read the \
-                     API token, as Authorization: Bearer TOKEN",
-                );
-            }
-        };
-        let client = &self.sources.kubernetes.client;
-        raw::answer(client, &self.seats, request, path, own)
+    fn pass(&self, request: &Request, path: String, mut asking: Asking<'_>) -> Response {
+        let sources = &self.sources;
+        let policy = sources.policy.current();
+        let relayed = raw::relayed(request, path, &asking.caller, &policy);
+        asking.note(request, raw::upgrade(request).is_some(), relayed.is_ok());
+        match relayed {
+            Ok(relayed) => raw::answer(&sources.kubernetes.client, &self.seats, relayed),
+            Err(refusal) => refusal,
+        }
     }
 
-    fn answer(&self, action: Option<Action>, guarded: bool, request: &Request) -> Response {
-        let Some(action) = action else {
-            return Response::problem(404, "Not Found", "GET / lists what is here");
+    fn list(&self, kind: Kind, _request: &Request, mut asking: Asking<'_>) -> Response {
+        let snapshot = self.sources.published.current();
+        match asking.seen(kind, None, &snapshot) {
+            Ok(None) => self.page(Page::List(kind)),
+            Ok(Some(_)) => refusal::answer(Refusal::Forbidden("all of them are asked for".into())),
+            Err(refused) => refusal::answer(refused),
+        }
+    }
+
+    fn answer(&self, action: Action, request: &Request) -> Response {
+        let now = Instant::now();
+        if !action.is_probe()
+            && let Err(refused) = self.gate.admit(request, now)
+        {
+            return refusal::answer(refused);
+        }
+        if let Some(problem) = unfit(action, request) {
+            return problem;
+        }
+        if let Some(response) = self.open(action, request, now) {
+            return response;
+        }
+        let caller = match self.gate.caller(request, now) {
+            Ok(caller) => caller,
+            Err(refused) => return refusal::answer(refused),
         };
-        if action == Action::Raw {
-            return self.act(action, request);
-        }
-        match request.method {
-            Method::Get | Method::Head => {}
-            Method::Options => return Response::new(204).with("Allow", route::ALLOW),
-            _ => {
-                let detail = format!("{} has {}", request.path, route::ALLOW);
-                return Response::problem(405, "Method Not Allowed", &detail)
-                    .with("Allow", route::ALLOW);
-            }
-        }
-        let accept = request.headers.get("accept");
-        let media_type = match action {
-            Action::Metrics | Action::Logs => None,
-            Action::Events => Some("text/event-stream"),
-            _ => Some("application/json"),
+        let mut asking = Asking {
+            gate: &self.gate,
+            caller,
+            peer: request.peer.ip(),
+            now,
         };
-        if let Some(media_type) = media_type.filter(|own| access::quality(accept, own) <= 0.0) {
-            let detail = format!("answers here are {media_type}; ask for that or */*");
-            return Response::problem(406, "Not Acceptable", &detail);
+        match asking.may(action, &request.path) {
+            Ok(()) => self.act(action, request, asking),
+            Err(refused) => refusal::answer(refused),
         }
-        if guarded && let Err(refusal) = self.access.check(request.headers.get("authorization")) {
-            return refused(refusal);
-        }
-        self.act(action, request)
     }
 
     fn page(&self, page: Page) -> Response {
@@ -193,14 +226,11 @@ impl Api {
 impl Handler for Api {
     fn handle(&self, request: &Request) -> Response {
         let began = Instant::now();
-        let (action, guarded) = match route::find(&request.path) {
-            Route::Open(action) => (Some(action), false),
-            Route::Guarded(Action::Metrics) => (Some(Action::Metrics), !self.metrics_open),
-            Route::Guarded(action) => (Some(action), true),
-            Route::Passed(action) => (Some(action), false),
-            Route::Unknown => (None, false),
+        let action = route::find(&request.path);
+        let response = match action {
+            Some(action) => self.answer(action, request),
+            None => Response::problem(404, "Not Found", "GET / lists what is here"),
         };
-        let response = self.answer(action, guarded, request);
         // What is passed on and streams are answered later, by others.
         if !matches!(response.body, Body::Taken(_)) {
             self.traffic
@@ -210,21 +240,26 @@ impl Handler for Api {
     }
 }
 
-fn refused(refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::NoToken => Response::problem(
-            403,
-            "Forbidden",
-            "no API token is configured; set PIPEOPS_API_TOKEN_FILE (or PIPEOPS_API_TOKEN) and restart",
-        ),
-        Refusal::Missing => unauthorized("send the API token as Authorization: Bearer TOKEN"),
-        Refusal::Wrong => unauthorized("the API token is not the configured one"),
+/// What is wrong with method or form, whoever asks.
+fn unfit(action: Action, request: &Request) -> Option<Response> {
+    let allow = action.methods()?;
+    if request.method == Method::Options {
+        return Some(Response::new(204).with("Allow", allow));
     }
-}
-
-fn unauthorized(detail: &str) -> Response {
-    Response::problem(401, "Unauthorized", detail)
-        .with("WWW-Authenticate", "Bearer realm=\"pipeops-agent\"")
+    if !allow
+        .split(", ")
+        .any(|known| known == request.method.as_str())
+    {
+        let detail = format!("{} has {allow}", request.path);
+        let response = Response::problem(405, "Method Not Allowed", &detail);
+        return Some(response.with("Allow", allow));
+    }
+    let own = action.media_type()?;
+    let accept = request.headers.get("accept");
+    (accept::quality(accept, own) <= 0.0).then(|| {
+        let detail = format!("answers here are {own}; ask for that or */*");
+        Response::problem(406, "Not Acceptable", &detail)
+    })
 }
 
 /// Own structures always serialise; if one does not, that is a bug and is said.
@@ -254,6 +289,7 @@ struct Index {
     with_token: &'static [&'static str],
     streams: &'static [&'static str],
     passed_on: &'static [&'static str],
+    sessions: &'static [&'static str],
 }
 
 fn index(metrics_open: bool) -> Index {
@@ -266,6 +302,7 @@ fn index(metrics_open: bool) -> Index {
         with_token,
         streams: route::STREAMS,
         passed_on: route::PASSED,
+        sessions: route::SESSIONS,
     }
 }
 

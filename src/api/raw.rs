@@ -1,17 +1,18 @@
 //! Requests that are passed on to the API server: as the caller, who must have a right to
-//! them there, or by the API token as the agent, which then only reads and no Secrets.
+//! them there, or by an API token as the agent, as far as the token's scope goes.
 
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use crate::boundary;
 use crate::chain::Chain;
-use crate::commands::policy;
+use crate::commands::policy::{self, Policy};
 use crate::http::{Method, Request, Response, Taken, Takeover};
-use crate::k8s::{Caller, Client, Relayed};
-use crate::secret::Secret;
+use crate::k8s::{Caller as Speaker, Client, Relayed};
+use crate::security::{Caller, Means, Scope};
 
 /// Below it, paths are those of the API server.
 pub(super) const PREFIX: &str = "/api/k8s/raw";
@@ -67,18 +68,8 @@ impl Drop for Seat {
     }
 }
 
-/// Passes a request on, whose path is one of the API server; `own` when it has the API token.
-pub(super) fn answer(
-    client: &Client,
-    seats: &Seats,
-    request: &Request,
-    path: String,
-    own: bool,
-) -> Response {
-    let relayed = match relayed(request, path, own) {
-        Ok(relayed) => relayed,
-        Err(refusal) => return refusal,
-    };
+/// Passes a request on.
+pub(super) fn answer(client: &Client, seats: &Seats, relayed: Relayed) -> Response {
     let Some(seat) = seats.take() else {
         return full();
     };
@@ -127,20 +118,24 @@ fn relay(client: &Client, relayed: &Relayed, taken: Taken) {
     }
 }
 
-fn relayed(request: &Request, path: String, own: bool) -> Result<Relayed, Response> {
+/// What is passed on of a request, whose path is one of the API server.
+///
+/// # Errors
+/// The answer to what is not passed on.
+pub(super) fn relayed(
+    request: &Request,
+    path: String,
+    caller: &Caller,
+    policy: &Policy,
+) -> Result<Relayed, Response> {
     let plain = path.split('?').next().unwrap_or_default();
     if policy::Request::is_ambiguous(plain) || plain.contains("//") {
         let detail = "the path has empty names, dots for a name or encoded slashes";
         return Err(Response::problem(400, "Bad Request", detail));
     }
     let upgrade = upgrade(request);
-    let caller = if own {
-        readable(request, &path, upgrade.is_some())?;
-        Caller::Agent
-    } else {
-        let authorization = request.headers.get("authorization").unwrap_or_default();
-        Caller::Other(Secret::new(authorization))
-    };
+    let judged = judge(request, &path, upgrade.is_some(), caller, policy);
+    let caller = judged.map_err(|detail| Response::problem(403, "Forbidden", &detail))?;
     Ok(Relayed {
         method: request.method.as_str(),
         old: request.old,
@@ -152,20 +147,51 @@ fn relayed(request: &Request, path: String, own: bool) -> Result<Relayed, Respon
     })
 }
 
-/// What the API token is good for.
-fn readable(request: &Request, path: &str, switches: bool) -> Result<(), Response> {
-    let impersonates = |(name, _): (&str, &str)| starts_with(name, "impersonate-");
+/// As whom it is passed on; the error says why not.
+fn judge(
+    request: &Request,
+    path: &str,
+    switches: bool,
+    caller: &Caller,
+    policy: &Policy,
+) -> Result<Speaker, String> {
     let gets = matches!(request.method, Method::Get | Method::Head);
-    let readable = match policy::Request::of("GET", path) {
-        Some(wanted) => wanted.reads() && !wanted.tells_secrets(),
-        None => is_discovery(path),
-    };
-    if gets && readable && !switches && !request.headers.iter().any(impersonates) {
-        return Ok(());
+    if caller.from_cookie && (!gets || switches) {
+        return Err("a browser's login only reads; send the token itself".to_owned());
     }
-    let detail = "the API token only reads, and no Secrets; send a token of Kubernetes \
-                  (kubectl create token NAME) for what its owner may do";
-    Err(Response::problem(403, "Forbidden", detail))
+    let scope = match &caller.means {
+        // The API server judges it.
+        Means::Token(authorization) => return Ok(Speaker::Other(authorization.clone())),
+        Means::Key(scope) => *scope,
+    };
+    let impersonates = |(name, _): (&str, &str)| starts_with(name, "impersonate-");
+    if request.headers.iter().any(impersonates) {
+        return Err("with an API token nobody else can be spoken for".to_owned());
+    }
+    let method = if gets { "GET" } else { request.method.as_str() };
+    let may = match (scope, policy::Request::of(method, path)) {
+        (Scope::Admin, _) => Ok(true),
+        (_, None) => Ok(gets && !switches && is_discovery(path)),
+        (Scope::Read, Some(wanted)) => {
+            Ok(gets && !switches && wanted.reads() && !wanted.tells_secrets())
+        }
+        (Scope::Operate, Some(wanted)) if wanted.tells_secrets() => Ok(false),
+        (Scope::Operate, Some(wanted)) => policy.judge(&wanted, since_1970()).map(|()| true),
+    };
+    match may {
+        Ok(true) => Ok(Speaker::Agent),
+        Ok(false) => Err(format!(
+            "an API token of the scope {} is not good for that; send a token of Kubernetes \
+             (kubectl create token NAME) for what its owner may do",
+            scope.as_str()
+        )),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn since_1970() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 fn is_discovery(path: &str) -> bool {
@@ -177,7 +203,7 @@ fn is_discovery(path: &str) -> bool {
 }
 
 /// The protocol that the caller wants to switch to.
-fn upgrade(request: &Request) -> Option<String> {
+pub(super) fn upgrade(request: &Request) -> Option<String> {
     let mut named = request.headers.get("connection")?.split(',');
     let wanted = named.any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
     let protocol = request.headers.get("upgrade").filter(|_| wanted)?;
@@ -211,6 +237,30 @@ fn starts_with(name: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
+
+    fn caller(means: Means) -> Caller {
+        Caller {
+            name: "me".to_owned(),
+            means,
+            from_cookie: false,
+        }
+    }
+
+    fn asks_as(
+        method: Method,
+        path: &str,
+        fields: &[(&str, &str)],
+        caller: &Caller,
+    ) -> Result<Relayed, u16> {
+        let mut request = Request::new(method, "/").with_header("Authorization", "Bearer t");
+        for (name, value) in fields {
+            request = request.with_header(name, value);
+        }
+        let policy = Policy::usual(Some("pipeops-system".to_owned()));
+        let relayed = relayed(&request, path.to_owned(), caller, &policy);
+        relayed.map_err(|refusal| refusal.status)
+    }
 
     fn asks(
         method: Method,
@@ -218,11 +268,62 @@ mod tests {
         fields: &[(&str, &str)],
         own: bool,
     ) -> Result<Relayed, u16> {
-        let mut request = Request::new(method, "/").with_header("Authorization", "Bearer t");
-        for (name, value) in fields {
-            request = request.with_header(name, value);
+        let means = match own {
+            true => Means::Key(Scope::Read),
+            false => Means::Token(Secret::new("Bearer t")),
+        };
+        asks_as(method, path, fields, &caller(means))
+    }
+
+    #[test]
+    fn a_scope_is_good_for_so_much() {
+        const POD: &str = "/api/v1/namespaces/a/pods/b";
+        const EXEC: &str = "/api/v1/namespaces/a/pods/b/exec?command=id";
+        const SECRETS: &str = "/api/v1/namespaces/a/secrets";
+        const OWN: &str = "/api/v1/namespaces/pipeops-system/pods/b";
+        let switch = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        let passes = |scope, method, path, fields: &[(&str, &str)]| {
+            asks_as(method, path, fields, &caller(Means::Key(scope))).is_ok()
+        };
+        for (scope, deletes, own, tells, enters) in [
+            (Scope::Read, false, false, false, false),
+            (Scope::Operate, true, false, false, false),
+            (Scope::Admin, true, true, true, true),
+        ] {
+            assert!(passes(scope, Method::Get, POD, &[]));
+            assert_eq!(passes(scope, Method::Delete, POD, &[]), deletes);
+            assert_eq!(passes(scope, Method::Delete, OWN, &[]), own);
+            assert_eq!(passes(scope, Method::Get, SECRETS, &[]), tells);
+            assert_eq!(passes(scope, Method::Get, EXEC, &switch), enters);
+            assert!(!passes(
+                scope,
+                Method::Get,
+                POD,
+                &[("Impersonate-User", "x")]
+            ));
         }
-        relayed(&request, path.to_owned(), own).map_err(|refusal| refusal.status)
+    }
+
+    #[test]
+    fn what_a_browser_shows_by_itself_only_reads() {
+        let means = [
+            Means::Key(Scope::Admin),
+            Means::Token(Secret::new("Bearer t")),
+        ];
+        for means in means {
+            let caller = Caller {
+                from_cookie: true,
+                ..caller(means)
+            };
+            let switch = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+            assert!(asks_as(Method::Get, "/api/v1/pods", &[], &caller).is_ok());
+            let path = "/api/v1/namespaces/a/pods/b/exec?command=id";
+            assert!(asks_as(Method::Get, path, &switch, &caller).is_err());
+            for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+                let refused = asks_as(method, "/api/v1/pods", &[], &caller).unwrap_err();
+                assert_eq!(refused, 403);
+            }
+        }
     }
 
     #[test]
@@ -290,7 +391,7 @@ mod tests {
             (Method::Post, "/api/v1/namespaces/a/pods/b/exec?command=id"),
         ] {
             let relayed = asks(method, path, &[("Impersonate-User", "x")], false).unwrap();
-            assert!(matches!(relayed.caller, Caller::Other(_)));
+            assert!(matches!(relayed.caller, Speaker::Other(_)));
             assert_eq!(relayed.path, path);
             assert_eq!(
                 relayed.fields,

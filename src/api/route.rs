@@ -1,9 +1,10 @@
-//! Which path means what. All routes only read, but those that pass requests on.
+//! Which path means what. All routes only read, but those that pass requests on and those that
+//! log in and out.
 
-use super::{logs, raw};
+use super::{logs, raw, session};
 use crate::cluster::Kind;
 
-/// Methods of every route but those below [`raw::PREFIX`], which have all.
+/// Methods of most routes; those below [`raw::PREFIX`] have all.
 pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// The routes that anyone may ask: what probes and load balancers need.
@@ -11,7 +12,7 @@ pub(super) const OPEN: &[&str] = &[
     "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
 ];
 
-/// The routes that need the API token; metrics are open where that is set.
+/// The routes that need a token; metrics are open where that is set.
 pub(super) const GUARDED: &[&str] = &[
     "/metrics",
     "/api/health/detailed",
@@ -20,6 +21,7 @@ pub(super) const GUARDED: &[&str] = &[
     "/api/status/cluster",
     "/api/status/changes",
     "/api/metrics/runtime",
+    "/api/audit",
     "/api/k8s/nodes",
     "/api/k8s/pods",
     "/api/k8s/namespaces",
@@ -31,8 +33,11 @@ pub(super) const GUARDED: &[&str] = &[
 /// Where requests are passed on to the API server, as whoever asks.
 pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
 
-/// Routes with the API token whose answers do not end.
+/// Routes with a token whose answers do not end.
 pub(super) const STREAMS: &[&str] = &["/api/realtime/events"];
+
+/// Where browsers log in and out.
+pub(super) const SESSIONS: &[&str] = &["/api/session", "/api/session/pairing"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -48,26 +53,46 @@ pub(super) enum Action {
     List(Kind),
     Changes,
     Metrics,
+    Audit,
     Logs,
     Raw,
     Events,
+    Session,
+    Pairing,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    Open(Action),
-    Guarded(Action),
-    /// Who may ask is for the API server to say.
-    Passed(Action),
-    Unknown,
+impl Action {
+    /// What load balancers and probes ask, by whatever name, and as often as they like.
+    pub(super) fn is_probe(self) -> bool {
+        matches!(self, Self::Health | Self::Ready | Self::Version)
+    }
+
+    /// The value of `Allow`; none: every method.
+    pub(super) fn methods(self) -> Option<&'static str> {
+        match self {
+            Self::Raw => None,
+            Self::Session => Some(session::ALLOW),
+            Self::Pairing => Some(session::ALLOW_PAIRING),
+            _ => Some(ALLOW),
+        }
+    }
+
+    /// What it answers with; none: that depends.
+    pub(super) fn media_type(self) -> Option<&'static str> {
+        match self {
+            Self::Raw | Self::Metrics | Self::Logs => None,
+            Self::Events => Some("text/event-stream"),
+            _ => Some("application/json"),
+        }
+    }
 }
 
-pub(super) fn find(path: &str) -> Route {
-    let action = match path {
-        "/" => return Route::Open(Action::Index),
-        "/health" | "/healthz" | "/livez" => return Route::Open(Action::Health),
-        "/ready" | "/readyz" => return Route::Open(Action::Ready),
-        "/version" => return Route::Open(Action::Version),
+pub(super) fn find(path: &str) -> Option<Action> {
+    Some(match path {
+        "/" => Action::Index,
+        "/health" | "/healthz" | "/livez" => Action::Health,
+        "/ready" | "/readyz" => Action::Ready,
+        "/version" => Action::Version,
         "/api/health/detailed" => Action::DetailedHealth,
         "/api/status/features" => Action::Features,
         "/api/status/connectivity" => Action::Connectivity,
@@ -75,7 +100,10 @@ pub(super) fn find(path: &str) -> Route {
         "/api/status/changes" => Action::Changes,
         "/metrics" => Action::Metrics,
         "/api/metrics/runtime" => Action::Runtime,
+        "/api/audit" => Action::Audit,
         "/api/realtime/events" => Action::Events,
+        "/api/session" => Action::Session,
+        "/api/session/pairing" => Action::Pairing,
         "/api/k8s/nodes" => Action::List(Kind::Node),
         "/api/k8s/pods" => Action::List(Kind::Pod),
         "/api/k8s/namespaces" => Action::List(Kind::Namespace),
@@ -83,18 +111,15 @@ pub(super) fn find(path: &str) -> Route {
         "/api/k8s/services" => Action::List(Kind::Service),
         "/api/k8s/events" => Action::List(Kind::Event),
         _ => return passed(path),
-    };
-    Route::Guarded(action)
+    })
 }
 
-fn passed(path: &str) -> Route {
+fn passed(path: &str) -> Option<Action> {
     let below = path.strip_prefix(raw::PREFIX);
     if below.is_some_and(|rest| rest.starts_with('/')) {
-        Route::Passed(Action::Raw)
-    } else if path.starts_with(logs::PREFIX) {
-        Route::Passed(Action::Logs)
+        Some(Action::Raw)
     } else {
-        Route::Unknown
+        path.starts_with(logs::PREFIX).then_some(Action::Logs)
     }
 }
 
@@ -104,14 +129,8 @@ mod tests {
 
     #[test]
     fn the_lists_of_paths_are_the_routes() {
-        for path in OPEN {
-            assert!(matches!(find(path), Route::Open(_)), "{path}");
-        }
-        for path in GUARDED.iter().chain(STREAMS) {
-            assert!(matches!(find(path), Route::Guarded(_)), "{path}");
-        }
-        for path in PASSED {
-            assert!(matches!(find(path), Route::Passed(_)), "{path}");
+        for path in [OPEN, GUARDED, STREAMS, PASSED, SESSIONS].concat() {
+            assert!(find(path).is_some(), "{path}");
         }
         for path in [
             "",
@@ -122,7 +141,7 @@ mod tests {
             "/api/k8s/secrets",
             "/API/k8s/pods",
         ] {
-            assert_eq!(find(path), Route::Unknown, "{path}");
+            assert_eq!(find(path), None, "{path}");
         }
     }
 }

@@ -1,13 +1,15 @@
-//! Who did what: a line of JSON for each command, in a file of bounded size.
+//! Who did what: a line of JSON for each command and each decision of the local API, in a file
+//! of bounded size, or as far as memory is spared for it.
 //!
 //! No arguments, no input, no output: they may hold secrets. What a command touched is
 //! told by its requests to the API server.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -18,13 +20,34 @@ use crate::json::map;
 /// Requests told of one command.
 pub const MOST_REQUESTS: usize = 20;
 
+/// Lines that are kept where there is no folder.
+const KEPT: usize = 200;
+/// Bytes of the files that are read back.
+const BACK: u64 = 256 * 1024;
+
 /// The file, and the one before it.
 #[derive(Debug)]
 pub struct Audit {
-    /// None: the log alone.
+    /// None: the log, and the last lines in memory.
     path: Option<PathBuf>,
     limit: u64,
-    failed: Mutex<bool>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failed: bool,
+    last: VecDeque<String>,
+}
+
+/// A decision about a request to the local API.
+#[derive(Debug)]
+pub struct Visit<'a> {
+    /// Empty: nobody that is known.
+    pub who: &'a str,
+    pub peer: &'a str,
+    pub what: &'a str,
+    pub allowed: bool,
 }
 
 /// One operation.
@@ -47,21 +70,70 @@ impl Audit {
         Self {
             path: folder.map(|folder| folder.join("audit.log")),
             limit: limit / 2,
-            failed: Mutex::new(false),
+            state: Mutex::default(),
         }
     }
 
     /// Writes to file and log. A file that cannot be written is told once.
     pub fn note(&self, operation: &Operation<'_>) {
-        let line = line(operation, SystemTime::now()).to_string();
+        self.write(&line(operation, SystemTime::now()).to_string());
+    }
+
+    /// The same for the local API.
+    pub fn note_visit(&self, visit: &Visit<'_>) {
+        let who = if visit.who.is_empty() {
+            "unknown"
+        } else {
+            visit.who
+        };
+        let line = map! {
+            "ts": humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            "who": who,
+            "peer": visit.peer,
+            "type": "api",
+            "what": visit.what,
+            "decision": if visit.allowed { "allowed" } else { "refused" },
+        };
+        self.write(&line.to_string());
+    }
+
+    fn write(&self, line: &str) {
         log::info!("audit: {line}");
-        let Some(path) = &self.path else { return };
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.append(path, &line);
-        if let (Err(error), false) = (&written, *failed) {
+        let mut state = self.state();
+        let Some(path) = &self.path else {
+            if state.last.len() >= KEPT {
+                state.last.pop_front();
+            }
+            return state.last.push_back(line.to_owned());
+        };
+        let written = self.append(path, line);
+        if let (Err(error), false) = (&written, state.failed) {
             log::error!("the audit {} cannot be written: {error}", path.display());
         }
-        *failed = written.is_err();
+        state.failed = written.is_err();
+    }
+
+    /// The last lines, at most `most`, oldest first, as far as 256 KiB of the files go.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn last(&self, most: usize) -> io::Result<Vec<String>> {
+        let state = self.state();
+        let mut lines: Vec<String> = match &self.path {
+            None => state.last.iter().cloned().collect(),
+            Some(path) => {
+                let mut lines = tail(&path.with_extension("log.1"))?;
+                lines.append(&mut tail(path)?);
+                lines
+            }
+        };
+        let surplus = lines.len().saturating_sub(most);
+        lines.drain(..surplus);
+        Ok(lines)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, path: &PathBuf, line: &str) -> io::Result<()> {
@@ -81,6 +153,22 @@ impl Audit {
         // In one call: lines stay whole.
         file.write_all(format!("{line}\n").as_bytes())
     }
+}
+
+/// The whole lines at the end of a file; none without a file.
+fn tail(path: &Path) -> io::Result<Vec<String>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let start = file.metadata()?.len().saturating_sub(BACK);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // Where it does not begin at the start, the first is but a part.
+    let lines = text.lines().skip(usize::from(start > 0));
+    Ok(lines.map(str::to_owned).collect())
 }
 
 fn line(operation: &Operation<'_>, now: SystemTime) -> Value {
@@ -167,6 +255,33 @@ mod tests {
             }
         }
         assert!((2_000..=4_000).contains(&total), "{total}");
+        let last = audit.last(3).unwrap();
+        let text = fs::read_to_string(folder.path().join("audit.log")).unwrap();
+        assert!(text.ends_with(&format!("{}\n", last[2])));
+        assert_eq!(last.len(), 3);
+        let all = audit.last(1000).unwrap();
+        assert!(all.len() > text.lines().count(), "of both files");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn without_a_folder_the_last_lines_are_kept() {
+        let audit = Audit::new(None, 0);
+        for number in 0..=KEPT {
+            audit.note_visit(&Visit {
+                who: "",
+                peer: "10.0.0.1",
+                what: &format!("get /{number}\n"),
+                allowed: false,
+            });
+        }
+        let all = audit.last(usize::MAX).unwrap();
+        assert_eq!(all.len(), KEPT);
+        let last: Value = serde_json::from_str(all.last().unwrap()).unwrap();
+        assert_eq!(last["what"], format!("get /{KEPT}\n"));
+        assert_eq!(
+            (&last["who"], &last["decision"]),
+            (&json!("unknown"), &json!("refused"))
+        );
     }
 }

@@ -126,10 +126,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_tokens_is_looked_at_and_hosts_are_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        fs::write(&path, "read me short-hunter2\n").unwrap();
+        let path = path.display().to_string();
+        let told = mistakes(
+            &format!("--api-tokens-file {path} --hosts a.example,http://b"),
+            &[],
+        );
+        assert!(
+            told[0].contains("line 1 has a token of fewer than 16 characters"),
+            "{told:?}"
+        );
+        assert!(
+            told[1].contains("has something that is no host name"),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 2);
+        assert!(!told.concat().contains("hunter2"));
+        fs::write(&path, "read me 0123456789abcdef\n").unwrap();
+        let given = format!("--api-tokens-file {path} --hosts a.example,*.B.example");
+        let settings = settings(&given, &[]);
+        assert_eq!(settings.api.hosts, ["a.example", "*.b.example"]);
+        assert_eq!(settings.api.tokens_file.as_deref(), Some(Path::new(&path)));
+    }
+
+    #[test]
     fn with_nothing_given_the_agent_is_standalone() {
         let settings = settings("", &[("HOME", "/home/me")]);
         assert!(settings.control_plane.is_none());
-        assert!(settings.api_token.is_none());
+        assert!(settings.api.token.is_none());
         assert_eq!(settings.cluster_name, "default-cluster");
         assert_eq!(settings.agent_id, None);
         assert_eq!(settings.listen, ["[::]:8080".parse().unwrap()]);
@@ -213,7 +240,7 @@ mod tests {
         let settings = settings(&format!("--api-token-file {path} --token-file -"), &[]);
         let token = settings.control_plane.unwrap().token;
         assert!(matches!(&token, TokenSource::Fixed(token) if token.expose() == "from-stdin"));
-        let api_token = settings.api_token.unwrap();
+        let api_token = settings.api.token.unwrap();
         assert!(matches!(&api_token, TokenSource::File(file) if *file == Path::new(&path)));
     }
 

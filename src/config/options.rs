@@ -7,6 +7,7 @@ use super::settings::{self, Kubernetes, Settings};
 use crate::control;
 use crate::http;
 use crate::k8s;
+use crate::security;
 
 /// Where Kubernetes mounts the service account of a pod
 /// (<https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>).
@@ -55,6 +56,20 @@ impl Settings {
         http::Options {
             listen: self.listen.clone(),
             ..http::Options::default()
+        }
+    }
+
+    /// Who may ask the agent, and by which names, if it is a pod in that namespace.
+    pub fn security(&self, namespace: &str) -> security::Options {
+        let mut hosts = self.api.hosts.clone();
+        if self.kubernetes.in_cluster.is_some() {
+            // What a Service is called from another namespace; outside is no such domain.
+            hosts.push(format!("*.{namespace}"));
+        }
+        security::Options {
+            token: self.api.token.clone(),
+            tokens_file: self.api.tokens_file.clone(),
+            hosts,
         }
     }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::layers::{Layer, Source};
-use super::mistake::quoted;
+use super::mistake::{Fault, quoted};
 use super::table::Key;
 use super::value;
+use crate::security;
 use crate::token::TokenSource;
 
 /// The two settings of one token.
@@ -41,6 +42,18 @@ pub(super) fn read(
             from_file(layer, &path, &file, environment)
         }
         _ => layer.take(keys.text, value::secret).map(TokenSource::Fixed),
+    }
+}
+
+/// Lines of `SCOPE NAME TOKEN`.
+pub(super) fn tokens_file(text: &str) -> Result<PathBuf, Fault> {
+    let path = value::path(text)?;
+    match security::check_tokens(&path) {
+        Ok(()) => Ok(path),
+        Err(problem) => Err(Fault::new(
+            format!("cannot be used: {problem}"),
+            "write lines of SCOPE NAME TOKEN; scopes are read, operate and admin",
+        )),
     }
 }
 

@@ -37,10 +37,7 @@ pub struct Settings {
     pub bytes_per_day: Option<u64>,
     pub kubernetes: Kubernetes,
     pub listen: Vec<SocketAddr>,
-    /// None: the API under `/api` stays closed.
-    pub api_token: Option<TokenSource>,
-    /// Whether metrics need no token.
-    pub metrics_open: bool,
+    pub api: Api,
     /// None: nothing is kept across restarts.
     pub state_dir: Option<PathBuf>,
     /// Bytes that what is kept may take.
@@ -52,6 +49,19 @@ pub struct Settings {
     /// What is no mistake, but likely not meant.
     pub warnings: Vec<String>,
     sources: Sorted<Key, Source>,
+}
+
+/// Who may ask the local API.
+#[derive(Debug)]
+pub struct Api {
+    /// Good for reading.
+    pub token: Option<TokenSource>,
+    /// Lines of `SCOPE NAME TOKEN`, checked.
+    pub tokens_file: Option<PathBuf>,
+    /// More names of the agent.
+    pub hosts: Vec<String>,
+    /// Whether metrics need no token.
+    pub metrics_open: bool,
 }
 
 /// How to find the API server; what is empty or none is looked for.
@@ -85,7 +95,7 @@ pub(super) fn assemble(
 ) -> Result<Settings, Vec<Mistake>> {
     // Each is evaluated whatever became of the others, so that no mistake hides another.
     let control_plane = control_plane::read(&mut layer, environment);
-    let (api_token, metrics_open) = api(&mut layer, environment);
+    let api = api(&mut layer, environment);
     let [cluster_name, agent_id] = names(&mut layer);
     let [heartbeat_interval, status_interval] = intervals(&mut layer);
     let [policy_file, command_keys_file] = files(&mut layer);
@@ -108,8 +118,7 @@ pub(super) fn assemble(
         bytes_per_day,
         kubernetes,
         listen,
-        api_token,
-        metrics_open,
+        api,
         state_dir,
         state_size,
         log_level,
@@ -134,10 +143,13 @@ fn files(layer: &mut Layer) -> [Option<PathBuf>; 2] {
     [Key::PolicyFile, Key::CommandKeysFile].map(|key| layer.take(key, value::path))
 }
 
-fn api(layer: &mut Layer, environment: &Environment) -> (Option<TokenSource>, bool) {
-    let token = secrets::read(layer, API_TOKEN, environment);
-    let open = layer.take(Key::MetricsOpen, value::switch);
-    (token, open.unwrap_or(false))
+fn api(layer: &mut Layer, environment: &Environment) -> Api {
+    Api {
+        token: secrets::read(layer, API_TOKEN, environment),
+        tokens_file: layer.take(Key::ApiTokensFile, secrets::tokens_file),
+        hosts: layer.take(Key::Hosts, value::hosts).unwrap_or_default(),
+        metrics_open: layer.take(Key::MetricsOpen, value::switch).unwrap_or(false),
+    }
 }
 
 fn logging(layer: &mut Layer) -> (LevelFilter, logger::Format) {

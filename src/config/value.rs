@@ -66,6 +66,26 @@ pub(super) fn paths(text: &str) -> Result<Vec<PathBuf>, Fault> {
         .collect())
 }
 
+/// `agent.example.com,*.edge.example.com`.
+pub(super) fn hosts(text: &str) -> Result<Vec<String>, Fault> {
+    let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let is_name = |name: &str| {
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_byte)
+    };
+    let mut all = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        if !is_name(name) {
+            return Err(Fault::new(
+                "has something that is no host name",
+                "write agent.example.com or *.example.com, without scheme and port",
+            ));
+        }
+        all.push(name.to_ascii_lowercase());
+    }
+    Ok(all)
+}
+
 /// `90`, `90s`, `5m`, `1h30m`; a bare number is seconds.
 pub(super) fn interval(text: &str) -> Result<Duration, Fault> {
     let time = seconds(text).ok_or_else(|| {

@@ -46,18 +46,29 @@ pub fn cluster_uid(client: &Client) -> Result<String, Error> {
     Ok(namespace.metadata.uid)
 }
 
-/// Whether these credentials may do that in every namespace, to every object if the
-/// name is empty; the empty group is the core one. Stores nothing.
+/// What somebody may be asked to have a right to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish<'a> {
+    Object {
+        verb: &'a str,
+        /// The empty one is the core group.
+        group: &'a str,
+        /// With its subresource, if any.
+        resource: &'a str,
+        /// Empty: every namespace.
+        namespace: &'a str,
+        /// Empty: every object.
+        name: &'a str,
+    },
+    /// To read a path that is none of an object.
+    Path(&'a str),
+}
+
+/// Whether these credentials may do that. Stores nothing.
 ///
 /// # Errors
 /// No answer: every authenticated user may ask.
-pub fn can_i(
-    client: &Client,
-    verb: &str,
-    group: &str,
-    resource: &str,
-    name: &str,
-) -> Result<bool, Error> {
+pub fn can_i(client: &Client, wish: Wish<'_>) -> Result<bool, Error> {
     object! {
         struct Review {
             status: Status = "status",
@@ -69,16 +80,60 @@ pub fn can_i(
             allowed: Option<bool> = "allowed",
         }
     }
-    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let spec = match wish {
+        Wish::Object {
+            verb,
+            group,
+            resource,
+            namespace,
+            name,
+        } => {
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            map! {"resourceAttributes": map! {
+                "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+                "namespace": namespace, "name": name,
+            }}
+        }
+        Wish::Path(path) => {
+            map! {"nonResourceAttributes": map! {"verb": "get", "path": path}}
+        }
+    };
     let question = map! {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": map! {"resourceAttributes": map! {
-            "verb": verb, "group": group, "resource": resource, "subresource": subresource,
-            "name": name,
-        }},
+        "spec": spec,
     };
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let review: Review = client.post(path, question.to_string().as_bytes())?;
     Ok(review.status.allowed == Some(true))
+}
+
+/// The user name that the API server sees (Kubernetes 1.28 and later).
+///
+/// # Errors
+/// No answer: every authenticated user may ask.
+pub fn who_am_i(client: &Client) -> Result<String, Error> {
+    object! {
+        struct Review {
+            status: Status = "status",
+        }
+        check |review| given(&review.status.user.name, "status.userInfo.username is missing")
+    }
+    object! {
+        struct Status {
+            user: User = "userInfo",
+        }
+    }
+    object! {
+        struct User {
+            name: String = "username",
+        }
+    }
+    let question = map! {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "SelfSubjectReview",
+    };
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let review: Review = client.post(path, question.to_string().as_bytes())?;
+    Ok(review.status.user.name)
 }

@@ -50,6 +50,8 @@ impl std::fmt::Debug for Client {
 #[derive(Debug)]
 struct Shared {
     target: Arc<Target>,
+    /// Whoever asks with this value of `Authorization`; none: the agent.
+    other: Option<Secret>,
     limits: Limits,
     way: Mutex<Way>,
 }
@@ -111,15 +113,30 @@ impl Client {
         })
     }
 
+    /// For calls to the same server as somebody else, whose value of `Authorization` this is:
+    /// no certificate of ours vouches for it.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn as_other(&self, authorization: Secret) -> Result<Self, Error> {
+        let target = Arc::clone(&self.shared.target);
+        Self::of(target, Some(authorization), limits(Some(ANSWERED)))
+    }
+
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
         Self::with(target, limits(silence))
     }
 
     fn with(target: Arc<Target>, limits: Limits) -> Result<Self, Error> {
-        let agent = agent(&target, limits, OUTPUT)?;
+        Self::of(target, None, limits)
+    }
+
+    fn of(target: Arc<Target>, other: Option<Secret>, limits: Limits) -> Result<Self, Error> {
+        let agent = agent(&target, other.is_some(), limits, OUTPUT)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 target,
+                other,
                 limits,
                 way: Mutex::new(Way {
                     agent,
@@ -217,6 +234,9 @@ impl Client {
     /// Tries with the current token, and once more if the file has another by now.
     fn authorized(&self, call: &Call<'_>) -> Result<Response<Body>, Cause> {
         let target = &self.shared.target;
+        if let Some(other) = &self.shared.other {
+            return self.exchange(call, Some(other));
+        }
         let authorization = target.authorization(Instant::now()).map_err(Cause::Token)?;
         let first = self.exchange(call, authorization.as_ref())?;
         let refused = authorization.filter(|_| first.status() == 401);
@@ -268,7 +288,13 @@ impl Client {
     /// trusted, or ours is no longer accepted, and files are replaced before they end.
     /// When that fails, the old ones stay and the next request says why.
     fn renew(&self, output: usize) {
-        let Ok(fresh) = agent(&self.shared.target, self.shared.limits, output) else {
+        let shared = &self.shared;
+        let Ok(fresh) = agent(
+            &shared.target,
+            shared.other.is_some(),
+            shared.limits,
+            output,
+        ) else {
             return;
         };
         let mut way = self.way();

@@ -30,14 +30,23 @@ pub(super) struct Limits {
     pub(super) input: usize,
 }
 
-/// A client of its own connections, whose requests have heads of at most `output` bytes.
+/// A client of its own connections, whose requests have heads of at most `output` bytes;
+/// `for_other` without a certificate of ours.
 ///
 /// # Errors
 /// A file of the credentials cannot be used.
-pub(super) fn agent(target: &Target, limits: Limits, output: usize) -> Result<Agent, Error> {
-    let tls = target
-        .tls()
-        .map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
+pub(super) fn agent(
+    target: &Target,
+    for_other: bool,
+    limits: Limits,
+    output: usize,
+) -> Result<Agent, Error> {
+    let tls = match for_other {
+        true => target.tls_of_nobody(),
+        false => target.tls(),
+    };
+    let tls =
+        tls.map_err(|error| Error::new("connecting to", target.server(), Cause::Target(error)))?;
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -3,6 +3,7 @@
 //!
 //! One thread tells all who look on, and is there only while somebody does.
 
+mod filter;
 mod viewer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +11,12 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::raw::{self, Seats};
+use super::refusal;
+use super::rights::Asking;
 use crate::cluster::Published;
 use crate::http::{Body, Method, Request, Response, Takeover};
-use viewer::{Filter, Place, View, Viewer};
+use filter::Wanted;
+use viewer::{Place, View, Viewer};
 
 const STACK: usize = 128 * 1024;
 /// Between tries of those who take nothing at the moment.
@@ -43,10 +47,14 @@ impl Live {
         }
     }
 
-    pub(super) fn answer(&self, request: &Request) -> Response {
-        let filter = match Filter::of(request) {
-            Ok(filter) => filter,
+    pub(super) fn answer(&self, request: &Request, asking: Asking<'_>) -> Response {
+        let wanted = match Wanted::of(request) {
+            Ok(wanted) => wanted,
             Err(problem) => return Response::problem(400, "Bad Request", &problem),
+        };
+        let filter = match wanted.allowed(asking, &self.published.current()) {
+            Ok(filter) => filter,
+            Err(refused) => return refusal::answer(refused),
         };
         if request.method == Method::Head {
             return Response::of(200, "text/event-stream", Body::Empty);

@@ -3,12 +3,14 @@
 //! Pure, but for [`Viewer::send`]: snapshots and the time come in, text goes out.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::filter::Filter;
 use crate::api::changes;
 use crate::api::raw::Seat;
-use crate::cluster::{Change, Kind, Snapshot};
-use crate::http::{Request, Taken};
+use crate::cluster::{Change, Snapshot};
+use crate::http::Taken;
 use crate::pour::pour;
 use crate::report;
 
@@ -20,49 +22,6 @@ const STALL: Duration = Duration::from_secs(10);
 const BACKLOG: usize = 256 * 1024;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
     X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nretry: 3000\n\n";
-
-/// Which changes are wanted.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Filter {
-    kinds: Vec<Kind>,
-    namespace: Option<String>,
-}
-
-impl Filter {
-    /// From `kind=pod,node` and `namespace=NAME`.
-    ///
-    /// # Errors
-    /// What is wrong with the question.
-    pub(super) fn of(request: &Request) -> Result<Self, String> {
-        for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
-            let name = pair.split('=').next().unwrap_or_default();
-            if !matches!(name, "kind" | "namespace") {
-                return Err(format!("there is no {name}: kind and namespace are known"));
-            }
-        }
-        let mut kinds = Vec::new();
-        for name in request
-            .query_value("kind")
-            .iter()
-            .flat_map(|all| all.split(','))
-        {
-            let mut known = Kind::ALL.into_iter();
-            let kind = known.find(|kind| kind.singular() == name || kind.plural() == name);
-            kinds.push(kind.ok_or_else(|| format!("there is no kind {name}: write pod, node"))?);
-        }
-        let namespace = request.query_value("namespace");
-        Ok(Self {
-            kinds,
-            namespace: namespace.map(|name| name.into_owned()),
-        })
-    }
-
-    fn wants(&self, change: &Change) -> bool {
-        let namespace = self.namespace.as_deref();
-        let kind = self.kinds.is_empty() || self.kinds.contains(&change.kind);
-        kind && namespace.is_none_or(|name| change.namespace.as_deref() == Some(name))
-    }
-}
 
 /// Where somebody is who was here before: `EPOCH-ID`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,15 +117,18 @@ impl View {
         self.seen = Some(changes.last_id());
         if now >= self.next_beat {
             self.next_beat = now + BEAT;
-            let data = report::summary(snapshot);
-            frame(
-                &mut self.out,
-                changes.epoch(),
-                changes.last_id(),
-                "status",
-                &data,
-            );
+            self.status(snapshot);
         }
+    }
+
+    fn status(&mut self, snapshot: &Snapshot) {
+        let changes = &snapshot.changes;
+        let data = match self.filter.forbidden() {
+            None => report::summary(snapshot),
+            Some(forbidden) => Arc::from(forbidden.into_bytes()),
+        };
+        let (epoch, id) = (changes.epoch(), changes.last_id());
+        frame(&mut self.out, epoch, id, "status", &data);
     }
 
     /// Sends what is taken at once; whether it goes on.
@@ -202,8 +164,7 @@ mod tests {
     use std::io::{self, ErrorKind};
 
     use super::*;
-    use crate::cluster::{Namespace, NamespacePhase, Row, Rows, State, Update};
-    use crate::http::Method;
+    use crate::cluster::{Kind, Namespace, NamespacePhase, Row, Rows, State, Update};
 
     const EPOCH: u64 = 7;
 
@@ -223,13 +184,9 @@ mod tests {
         state.apply(Update::Applied(Row::from(namespace)), 2);
     }
 
-    fn filter(query: &str) -> Result<Filter, String> {
-        Filter::of(&Request::new(Method::Get, &format!("/?{query}")))
-    }
-
     fn view(resume: Option<&str>, now: Instant) -> View {
         let resume = resume.map(|text| Place::parse(text).unwrap());
-        View::new(Filter::default(), resume, now)
+        View::new(Filter::all(), resume, now)
     }
 
     /// What it was told, without the head; the data of `status` is left out.
@@ -306,31 +263,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wanted_is_told() {
+    fn who_may_not_see_all_is_told_of_what_and_no_picture() {
         let mut state = state();
-        let wanted = |query: &str, state: &mut State| {
-            let mut view = View::new(filter(query).unwrap(), None, Instant::now());
-            told(&mut view, state, Instant::now());
-            add(state, &query.replace(['=', ','], "-"));
-            told(&mut view, state, Instant::now()).len()
-        };
-        assert_eq!(wanted("kind=pod,namespaces", &mut state), 1);
-        assert_eq!(wanted("kind=pod", &mut state), 0);
-        assert_eq!(
-            wanted("namespace=a", &mut state),
-            0,
-            "a namespace is in none"
-        );
-        assert!(
-            filter("kind=secret")
-                .unwrap_err()
-                .starts_with("there is no kind secret")
-        );
-        assert!(
-            filter("label=x")
-                .unwrap_err()
-                .starts_with("there is no label")
-        );
+        let filter = Filter::of_namespaces("shop");
+        let mut view = View::new(filter, None, Instant::now());
+        view.look(&state.snapshot(), Instant::now());
+        add(&mut state, "new");
+        view.look(&state.snapshot(), Instant::now());
+        let text = String::from_utf8(view.out).unwrap();
+        let told = text.split("event: ").nth(1).unwrap();
+        assert_eq!(told, "status\ndata: {\"forbidden\":[\"pods\"]}\n\n");
+        assert_eq!(text.matches("event: ").count(), 1, "{text}");
     }
 
     #[test]

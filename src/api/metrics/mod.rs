@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Sources;
-use super::access::quality;
+use super::accept::quality;
 use super::traffic::Traffic;
 use crate::cluster::Snapshot;
 use crate::http::{Body, Parts, Response};

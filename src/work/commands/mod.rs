@@ -58,7 +58,7 @@ pub struct Tools {
     pub policy: Arc<PolicyFile>,
     /// None: commands need no signature.
     pub keys: Option<Keys>,
-    pub audit: Audit,
+    pub audit: Arc<Audit>,
     /// What was printed and is not told yet.
     pub sealed: Sealed,
     pub stats: Arc<commands::Stats>,

@@ -5,6 +5,7 @@
 mod described;
 mod live;
 mod metrics;
+mod security;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -98,7 +99,7 @@ fn routes_below_api_want_the_token() {
         assert!(challenge.starts_with("Bearer"), "{path}: {challenge}");
     }
     let wrong = ask(&agent, "GET", GUARDED[0], "Authorization: Bearer wrong\r\n");
-    assert_problem(&wrong, 401, "not the configured one");
+    assert_problem(&wrong, 401, "the API server does not know it either");
     assert!(!wrong.body.contains("wrong\""), "{wrong:?}");
 }
 
@@ -113,7 +114,7 @@ fn without_a_configured_token_they_are_closed_and_say_how_to_open_them() {
         .env("PIPEOPS_STATE_DIR", folder.path());
     let agent = Agent::spawn(&mut command);
     for path in GUARDED {
-        assert_problem(&agent.get(path), 403, "PIPEOPS_API_TOKEN");
+        assert_problem(&agent.get_open(path), 403, "PIPEOPS_API_TOKEN");
     }
     assert_eq!(agent.get_open("/health").status, 200);
 }

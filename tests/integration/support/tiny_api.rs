@@ -99,11 +99,16 @@ fn converse(stream: TcpStream, review: &Value, pods: usize) -> io::Result<()> {
         }
         let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
         let mut length = 0;
+        // Without a token it is anybody, who may do everything here.
+        let mut known = true;
         while line.trim_end() != "" {
             line.clear();
             reader.read_line(&mut line)?;
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().unwrap_or(0);
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("authorization:") {
+                known = value.trim() == "bearer kubernetes-token";
             }
         }
         io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
@@ -113,6 +118,13 @@ fn converse(stream: TcpStream, review: &Value, pods: usize) -> io::Result<()> {
             continue;
         }
         let path = target.split('?').next().unwrap_or_default();
+        if !known {
+            write!(
+                answers,
+                "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{{}}"
+            )?;
+            continue;
+        }
         let body = answer(path, review, pods).to_string();
         write!(
             answers,

@@ -1,54 +1,4 @@
-//! Who may ask, and in which form.
-
-use std::time::Instant;
-
-use ring::hmac;
-use ring::rand::SystemRandom;
-
-use crate::token::{Token, TokenSource};
-
-/// The API token. Hashes are compared, under a key drawn at the start: the time
-/// that takes tells an attacker nothing.
-pub(super) struct Access(Option<Expected>);
-
-struct Expected {
-    /// Read again each minute where it is in a file.
-    token: Token,
-    key: hmac::Key,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// No token is configured, or its file never could be read: nobody may ask.
-    NoToken,
-    /// The request has none.
-    Missing,
-    Wrong,
-}
-
-impl Access {
-    pub(super) fn new(token: Option<TokenSource>) -> Self {
-        Self(token.and_then(|source| {
-            let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-            let token = Token::new(source);
-            Some(Expected { token, key })
-        }))
-    }
-
-    /// Judges the value of `Authorization` (RFC 6750, section 2.1).
-    pub(super) fn check(&self, authorization: Option<&str>) -> Result<(), Refusal> {
-        let expected = self.0.as_ref().ok_or(Refusal::NoToken)?;
-        let token = authorization
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or(Refusal::Missing)?;
-        let current = expected.token.current(Instant::now());
-        let current = current.map_err(|_| Refusal::NoToken)?;
-        let tag = hmac::sign(&expected.key, current.expose().as_bytes());
-        hmac::verify(&expected.key, token.as_bytes(), tag.as_ref()).map_err(|_| Refusal::Wrong)
-    }
-}
+//! In which form an answer is wanted.
 
 /// How much a client with this `Accept` wants a media type, 0 to 1 (RFC 9110, section
 /// 12.5.1): what is said most specifically holds.
@@ -82,24 +32,6 @@ pub(super) fn quality(accept: Option<&str>, media_type: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
-
-    #[test]
-    fn only_the_token_opens() {
-        let access = Access::new(Some(TokenSource::Fixed(Secret::new("t0ken"))));
-        assert_eq!(access.check(Some("Bearer t0ken")), Ok(()));
-        assert_eq!(access.check(Some("bearer  t0ken ")), Ok(()));
-        assert_eq!(access.check(None), Err(Refusal::Missing));
-        assert_eq!(access.check(Some("Basic t0ken")), Err(Refusal::Missing));
-        assert_eq!(access.check(Some("t0ken")), Err(Refusal::Missing));
-        for wrong in ["Bearer t0ke", "Bearer t0kenn", "Bearer ", "Bearer T0KEN"] {
-            assert_eq!(access.check(Some(wrong)), Err(Refusal::Wrong), "{wrong}");
-        }
-        assert_eq!(
-            Access::new(None).check(Some("Bearer t0ken")),
-            Err(Refusal::NoToken)
-        );
-    }
 
     #[test]
     fn accept_is_read_as_clients_write_it() {

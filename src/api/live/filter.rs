@@ -1,0 +1,200 @@
+//! What somebody who looks on wants to be told, and may be.
+
+use crate::api::rights::{Asking, Seen};
+use crate::cluster::{Change, Kind, Snapshot};
+use crate::http::Request;
+use crate::security::Refusal;
+
+/// Which changes are wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Wanted {
+    /// Empty: all.
+    kinds: Vec<Kind>,
+    namespace: Option<String>,
+}
+
+/// The same, as far as whoever asks may see them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Filter {
+    namespace: Option<String>,
+    kinds: Vec<(Kind, Seen)>,
+    /// Kinds of which not all may be seen.
+    forbidden: Vec<Kind>,
+}
+
+impl Wanted {
+    /// From `kind=pod,node` and `namespace=NAME`.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    pub(super) fn of(request: &Request) -> Result<Self, String> {
+        for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
+            let name = pair.split('=').next().unwrap_or_default();
+            if !matches!(name, "kind" | "namespace") {
+                return Err(format!("there is no {name}: kind and namespace are known"));
+            }
+        }
+        let mut kinds = Vec::new();
+        for name in request
+            .query_value("kind")
+            .iter()
+            .flat_map(|all| all.split(','))
+        {
+            let mut known = Kind::ALL.into_iter();
+            let kind = known.find(|kind| kind.singular() == name || kind.plural() == name);
+            kinds.push(kind.ok_or_else(|| format!("there is no kind {name}: write pod, node"))?);
+        }
+        let namespace = request.query_value("namespace");
+        Ok(Self {
+            kinds,
+            namespace: namespace.map(|name| name.into_owned()),
+        })
+    }
+
+    /// What of it may be told. Kinds that are asked for must be allowed, others are left out.
+    ///
+    /// # Errors
+    /// Nothing of it, or of a kind that is asked for.
+    pub(super) fn allowed(
+        self,
+        mut asking: Asking<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Filter, Refusal> {
+        let mut kinds = Vec::new();
+        let mut forbidden = Vec::new();
+        let mut refused = None;
+        for kind in Kind::ALL {
+            if !self.kinds.is_empty() && !self.kinds.contains(&kind) {
+                // The picture of the cluster would tell of it.
+                if !asking.sees_all(kind)? {
+                    forbidden.push(kind);
+                }
+                continue;
+            }
+            match asking.seen(kind, self.namespace.as_deref(), snapshot) {
+                Ok(seen) => {
+                    if seen.is_some() {
+                        forbidden.push(kind);
+                    }
+                    kinds.push((kind, seen));
+                }
+                Err(Refusal::Forbidden(why)) if self.kinds.is_empty() => {
+                    forbidden.push(kind);
+                    refused = Some(Refusal::Forbidden(why));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        match refused {
+            Some(refused) if kinds.is_empty() => Err(refused),
+            _ => Ok(Filter {
+                namespace: self.namespace,
+                kinds,
+                forbidden,
+            }),
+        }
+    }
+}
+
+impl Filter {
+    pub(super) fn wants(&self, change: &Change) -> bool {
+        let namespace = change.namespace.as_deref();
+        let mut kinds = self.kinds.iter();
+        let Some((_, seen)) = kinds.find(|(kind, _)| *kind == change.kind) else {
+            return false;
+        };
+        let may = match (seen, namespace) {
+            (None, _) => true,
+            (Some(seen), Some(namespace)) => seen.contains(namespace),
+            (Some(_), None) => false,
+        };
+        may && self.namespace.is_none() | (self.namespace.as_deref() == namespace)
+    }
+
+    /// Instead of the picture of the cluster, for whoever may not see all of it:
+    /// `{"forbidden":["nodes"]}`, the kinds of which not everything is told.
+    pub(super) fn forbidden(&self) -> Option<String> {
+        let names = self
+            .forbidden
+            .iter()
+            .map(|kind| format!("\"{}\"", kind.plural()));
+        let names: Vec<String> = names.collect();
+        (!names.is_empty()).then(|| format!("{{\"forbidden\":[{}]}}", names.join(",")))
+    }
+
+    /// Everything.
+    #[cfg(test)]
+    pub(super) fn all() -> Self {
+        Self {
+            namespace: None,
+            kinds: Kind::ALL.map(|kind| (kind, None)).to_vec(),
+            forbidden: Vec::new(),
+        }
+    }
+
+    /// Pods of one namespace.
+    #[cfg(test)]
+    pub(super) fn of_namespaces(name: &str) -> Self {
+        Self {
+            namespace: None,
+            kinds: vec![(Kind::Pod, Some([name.to_owned()].into()))],
+            forbidden: vec![Kind::Pod],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Method;
+
+    fn wanted(query: &str) -> Result<Wanted, String> {
+        Wanted::of(&Request::new(Method::Get, &format!("/?{query}")))
+    }
+
+    fn change(kind: Kind, namespace: Option<&str>) -> Change {
+        Change {
+            id: 1,
+            at: 1,
+            kind,
+            what: crate::cluster::What::Added,
+            namespace: namespace.map(Into::into),
+            name: "x".into(),
+            summary: "".into(),
+        }
+    }
+
+    #[test]
+    fn questions_are_read_and_wrong_ones_told() {
+        let found = wanted("kind=pod,namespaces&namespace=shop").unwrap();
+        assert_eq!(found.kinds, [Kind::Pod, Kind::Namespace]);
+        assert_eq!(found.namespace.as_deref(), Some("shop"));
+        assert_eq!(wanted(""), Ok(Wanted::default()));
+        let problem = wanted("kind=secret").unwrap_err();
+        assert!(problem.starts_with("there is no kind secret"), "{problem}");
+        let problem = wanted("label=x").unwrap_err();
+        assert!(problem.starts_with("there is no label"), "{problem}");
+    }
+
+    #[test]
+    fn only_what_is_wanted_and_may_be_seen_is_told() {
+        let all = Filter::all();
+        assert!(all.wants(&change(Kind::Node, None)));
+        assert_eq!(all.forbidden(), None);
+        let some = Filter {
+            namespace: Some("shop".to_owned()),
+            ..all
+        };
+        assert!(some.wants(&change(Kind::Pod, Some("shop"))));
+        assert!(!some.wants(&change(Kind::Pod, Some("other"))));
+        assert!(!some.wants(&change(Kind::Namespace, None)), "it is in none");
+        let few = Filter::of_namespaces("shop");
+        assert!(few.wants(&change(Kind::Pod, Some("shop"))));
+        assert!(!few.wants(&change(Kind::Pod, Some("other"))));
+        assert!(!few.wants(&change(Kind::Node, None)));
+        assert_eq!(
+            few.forbidden().as_deref(),
+            Some("{\"forbidden\":[\"pods\"]}")
+        );
+    }
+}

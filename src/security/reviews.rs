@@ -1,0 +1,193 @@
+//! What the API server says about whoever shows a token of Kubernetes.
+//!
+//! Each asks about itself, with its own token (SelfSubjectReview, SelfSubjectAccessReview):
+//! the agent needs no right to judge others, and vouches for nobody.
+//! <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ring::hmac;
+
+use crate::k8s::calls::{self, Wish};
+use crate::k8s::{Client, Error, Verdict};
+use crate::secret::Secret;
+
+const YES: Duration = Duration::from_secs(60);
+const NO: Duration = Duration::from_secs(10);
+/// Answers that are kept; one more takes the place of the one that ends first.
+const KEPT: usize = 512;
+/// Who asks the API server at once: each keeps a thread of the HTTP front waiting.
+const ASKING: usize = 2;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The token is none, or no longer.
+    Unknown,
+    /// Others are asking.
+    Busy,
+    Failed(Error),
+}
+
+pub(super) struct Reviews {
+    key: hmac::Key,
+    client: Client,
+    answers: Mutex<Answers>,
+    asking: AtomicUsize,
+}
+
+/// An answer under the hash of token and question.
+struct Answer<T> {
+    tag: hmac::Tag,
+    says: T,
+    until: Instant,
+}
+
+#[derive(Default)]
+struct Answers {
+    rights: Vec<Answer<bool>>,
+    /// None: the token is not known.
+    names: Vec<Answer<Option<String>>>,
+}
+
+impl Reviews {
+    pub(super) fn new(key: hmac::Key, client: Client) -> Self {
+        Self {
+            key,
+            client,
+            answers: Mutex::default(),
+            asking: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whose value of `Authorization` it is, as the API server calls them, and whether it was
+    /// asked just now.
+    pub(super) fn name(&self, token: &Secret, now: Instant) -> Result<(String, bool), Trouble> {
+        let tag = self.tag(token, "");
+        let known = find(&mut self.answers().names, &tag, now);
+        if let Some(known) = known {
+            return known.map(|name| (name, false)).ok_or(Trouble::Unknown);
+        }
+        let said = self.ask(token, calls::who_am_i);
+        let (says, lives) = match &said {
+            Ok(name) => (Some(name.clone()), YES),
+            Err(Trouble::Unknown) => (None, NO),
+            Err(_) => return said.map(|name| (name, true)),
+        };
+        keep(&mut self.answers().names, tag, says, now + lives);
+        said.map(|name| (name, true))
+    }
+
+    /// Whether they may do that, and whether the API server was asked just now.
+    pub(super) fn may(
+        &self,
+        token: &Secret,
+        wish: Wish<'_>,
+        now: Instant,
+    ) -> Result<(bool, bool), Trouble> {
+        let tag = self.tag(token, &format!("{wish:?}"));
+        if let Some(known) = find(&mut self.answers().rights, &tag, now) {
+            return Ok((known, false));
+        }
+        let may = self.ask(token, |client| calls::can_i(client, wish))?;
+        let lives = if may { YES } else { NO };
+        keep(&mut self.answers().rights, tag, may, now + lives);
+        Ok((may, true))
+    }
+
+    fn ask<T>(
+        &self,
+        token: &Secret,
+        question: impl FnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Trouble> {
+        let _turn = Turn::take(&self.asking).ok_or(Trouble::Busy)?;
+        let client = self.client.as_other(token.clone());
+        client
+            .and_then(|client| question(&client))
+            .map_err(|error| match error.verdict() {
+                Verdict::Unauthorized => Trouble::Unknown,
+                _ => Trouble::Failed(error),
+            })
+    }
+
+    fn tag(&self, token: &Secret, question: &str) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(token.expose().as_bytes());
+        context.update(&[0]);
+        context.update(question.as_bytes());
+        context.sign()
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tags are hashes under a secret key: how long it takes to compare them tells nothing.
+fn find<T: Clone>(answers: &mut Vec<Answer<T>>, tag: &hmac::Tag, now: Instant) -> Option<T> {
+    answers.retain(|answer| answer.until > now);
+    let mut known = answers.iter();
+    let found = known.find(|answer| answer.tag.as_ref() == tag.as_ref())?;
+    Some(found.says.clone())
+}
+
+fn keep<T>(answers: &mut Vec<Answer<T>>, tag: hmac::Tag, says: T, until: Instant) {
+    if answers.len() >= KEPT {
+        let first = (0..answers.len()).min_by_key(|place| answers[*place].until);
+        first.map(|place| answers.swap_remove(place));
+    }
+    answers.push(Answer { tag, says, until });
+}
+
+/// One of those who ask.
+struct Turn<'a>(&'a AtomicUsize);
+
+impl<'a> Turn<'a> {
+    fn take(asking: &'a AtomicUsize) -> Option<Self> {
+        // First counted, then looked at: two cannot get the last one.
+        let turn = Self(asking);
+        (asking.fetch_add(1, Ordering::Relaxed) < ASKING).then_some(turn)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_and_ends() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+        let tag = |number: usize| hmac::sign(&key, &number.to_be_bytes());
+        let start = Instant::now();
+        let mut answers = Vec::new();
+        for number in 0..=KEPT {
+            let until = start + Duration::from_secs(10 + number as u64);
+            keep(&mut answers, tag(number), number, until);
+        }
+        assert_eq!(answers.len(), KEPT);
+        assert_eq!(find(&mut answers, &tag(0), start), None, "it ended first");
+        assert_eq!(find(&mut answers, &tag(1), start), Some(1));
+        let later = start + Duration::from_secs(11);
+        assert_eq!(find(&mut answers, &tag(1), later), None);
+        assert_eq!(answers.len(), KEPT - 1);
+    }
+
+    #[test]
+    fn so_many_ask_at_once() {
+        let asking = AtomicUsize::new(0);
+        let first = Turn::take(&asking);
+        let second = Turn::take(&asking);
+        assert!(first.is_some() && second.is_some());
+        assert!(Turn::take(&asking).is_none());
+        drop(first);
+        assert!(Turn::take(&asking).is_some());
+    }
+}
