@@ -23,6 +23,7 @@ pub mod stop;
 pub mod tls;
 pub mod token;
 pub mod version;
+pub mod websocket;
 pub mod yaml;
 
 // Edges: one speaks to the API server, one to the control plane, one listens.

@@ -142,7 +142,9 @@ impl Api {
             Action::List(kind) => self.list(kind, request, asking),
             Action::Changes => changes::answer(&self.sources, request),
             Action::Audit => audit::answer(&self.sources.audit, request),
-            Action::Events => self.live.answer(request, asking),
+            Action::Tickets => self.ticket(request, asking),
+            Action::Events => self.live.events(request, asking),
+            Action::Socket => self.live.socket(request, asking),
             Action::Logs => match logs::path(request) {
                 Ok(path) => self.pass(request, path, asking),
                 Err(problem) => Response::problem(400, "Bad Request", &problem),
@@ -197,7 +199,11 @@ impl Api {
         if let Some(response) = self.open(action, request, now) {
             return response;
         }
-        let caller = match self.gate.caller(request, now) {
+        let known = match action {
+            Action::Events | Action::Socket => self.gate.caller_of_stream(request, now),
+            _ => self.gate.caller(request, now),
+        };
+        let caller = match known {
             Ok(caller) => caller,
             Err(refused) => return refusal::answer(refused),
         };

@@ -37,7 +37,12 @@ impl Asking<'_> {
             Action::Cluster | Action::Changes => Kind::ALL
                 .iter()
                 .try_for_each(|kind| self.must(list(*kind, ""))),
-            Action::List(_) | Action::Events | Action::Raw | Action::Logs => Ok(()),
+            Action::List(_)
+            | Action::Events
+            | Action::Socket
+            | Action::Tickets
+            | Action::Raw
+            | Action::Logs => Ok(()),
             Action::Audit => match self.caller.means {
                 Means::Key(scope) if scope < Scope::Admin => {
                     let detail = "the audit is read with an API token of the scope admin";

@@ -34,10 +34,14 @@ pub(super) const GUARDED: &[&str] = &[
 pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
 
 /// Routes with a token whose answers do not end.
-pub(super) const STREAMS: &[&str] = &["/api/realtime/events"];
+pub(super) const STREAMS: &[&str] = &["/api/realtime/events", "/ws"];
 
 /// Where browsers log in and out.
-pub(super) const SESSIONS: &[&str] = &["/api/session", "/api/session/pairing"];
+pub(super) const SESSIONS: &[&str] = &[
+    "/api/session",
+    "/api/session/pairing",
+    "/api/realtime/tickets",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -57,6 +61,8 @@ pub(super) enum Action {
     Logs,
     Raw,
     Events,
+    Socket,
+    Tickets,
     Session,
     Pairing,
 }
@@ -72,7 +78,7 @@ impl Action {
         match self {
             Self::Raw => None,
             Self::Session => Some(session::ALLOW),
-            Self::Pairing => Some(session::ALLOW_PAIRING),
+            Self::Pairing | Self::Tickets => Some(session::ALLOW_PAIRING),
             _ => Some(ALLOW),
         }
     }
@@ -102,6 +108,8 @@ pub(super) fn find(path: &str) -> Option<Action> {
         "/api/metrics/runtime" => Action::Runtime,
         "/api/audit" => Action::Audit,
         "/api/realtime/events" => Action::Events,
+        "/ws" => Action::Socket,
+        "/api/realtime/tickets" => Action::Tickets,
         "/api/session" => Action::Session,
         "/api/session/pairing" => Action::Pairing,
         "/api/k8s/nodes" => Action::List(Kind::Node),

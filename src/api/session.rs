@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::rights::Asking;
 use super::{Api, json, refusal};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
@@ -11,7 +12,7 @@ use crate::security::{Caller, Gate, Login, Means, Refusal};
 
 /// Methods of `/api/session`.
 pub(super) const ALLOW: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-/// Methods of `/api/session/pairing`.
+/// Methods of what is only asked for.
 pub(super) const ALLOW_PAIRING: &str = "POST, OPTIONS";
 
 /// One of the two.
@@ -29,6 +30,12 @@ struct View<'a> {
     /// Of an API token.
     scope: Option<&'static str>,
     expires: String,
+}
+
+#[derive(Serialize)]
+struct Ticket<'a> {
+    ticket: &'a str,
+    expires_seconds: u64,
 }
 
 #[derive(Serialize)]
@@ -75,6 +82,19 @@ impl Api {
         };
         let cookie = Gate::cookie(secret.expose(), login.left, is_secure(request));
         Ok(view(&login).with("Set-Cookie", cookie))
+    }
+
+    /// `POST /api/realtime/tickets`.
+    pub(super) fn ticket(&self, request: &Request, asking: Asking<'_>) -> Response {
+        if let Some(problem) = not_json(request) {
+            return problem;
+        }
+        let (ticket, lives) = self.gate.ticket(asking.caller, asking.now);
+        let ticket = Ticket {
+            ticket: ticket.expose(),
+            expires_seconds: lives.as_secs(),
+        };
+        json(201, &ticket)
     }
 
     pub(super) fn pairing(&self, request: &Request, now: Instant) -> Response {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SecureRandom;
 
 use super::reviews::Trouble;
-use super::sessions::CODE_LIVES;
+use super::sessions::{CODE_LIVES, TICKET_LIVES};
 use super::{Caller, Gate, Means, Refusal, Scope, held};
 use crate::http::Request;
 use crate::secret::Secret;
@@ -89,6 +89,13 @@ impl Gate {
         if let Some(caller) = left {
             self.note(&caller.name, request.peer.ip(), "log out", true);
         }
+    }
+
+    /// What stands for somebody in the URL of a stream, once; how long it is good.
+    pub fn ticket(&self, caller: Caller, now: Instant) -> (Secret, Duration) {
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(self.random_bytes::<32>()));
+        self.sessions().ticket(secret.expose(), caller, now);
+        (secret, TICKET_LIVES)
     }
 
     /// A new code for whoever can read the agent's log; how long it is good.

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
@@ -57,6 +59,8 @@ const FAILURES: [Rate; 2] = [
         per_second: 1.0,
     },
 ];
+
+const BEARER: &str = "base64url.bearer.authorization.pipeops.io.";
 
 /// What the gate is to know.
 #[derive(Debug, Default)]
@@ -186,12 +190,29 @@ impl Gate {
             let token = bearer(value).ok_or(Refusal::Missing)?;
             return self.holder(request.peer.ip(), token, now);
         }
+        if let Some(token) = offered(request) {
+            return self.holder(request.peer.ip(), &token, now);
+        }
         let found = cookie(request).and_then(|secret| self.sessions().find(secret, now));
         match found {
             Some((caller, _)) => Ok(caller),
             None if self.keys.are_there(now) => Err(Refusal::Missing),
             None => Err(Refusal::Closed),
         }
+    }
+
+    /// The same for a stream, which a browser opens without fields of its own: a ticket in the
+    /// URL is as good.
+    ///
+    /// # Errors
+    /// As [`Gate::caller`].
+    pub fn caller_of_stream(&self, request: &Request, now: Instant) -> Result<Caller, Refusal> {
+        let ticket = request.query_value("ticket");
+        let Some(ticket) = ticket else {
+            return self.caller(request, now);
+        };
+        let punched = self.sessions().punch(&ticket, now);
+        punched.ok_or_else(|| self.troubled(Trouble::Unknown, request.peer.ip(), now))
     }
 
     fn holder(&self, peer: IpAddr, token: &str, now: Instant) -> Result<Caller, Refusal> {
@@ -281,6 +302,15 @@ impl Gate {
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The token in the protocols that a WebSocket offers: `BEARER.` and the token as base64url
+/// without padding, as Kubernetes has it.
+fn offered(request: &Request) -> Option<String> {
+    let offered = request.headers.get("sec-websocket-protocol")?;
+    let mut offered = offered.split(',').map(str::trim);
+    let token = offered.find_map(|name| name.strip_prefix(BEARER))?;
+    String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
 /// The token in a value of `Authorization` (RFC 6750, section 2.1).

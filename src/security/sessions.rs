@@ -16,12 +16,15 @@ const IDLE: Duration = Duration::from_secs(8 * 3600);
 const MOST: usize = 32;
 /// In which a code is good, once.
 pub(super) const CODE_LIVES: Duration = Duration::from_secs(300);
+/// Between asking for a ticket and showing it.
+pub(super) const TICKET_LIVES: Duration = Duration::from_secs(30);
 /// A code that was guessed at so often is of no use any more.
 const TRIES: u8 = 5;
 
 pub(super) struct Sessions {
     key: hmac::Key,
     open: Vec<Session>,
+    tickets: Vec<(hmac::Tag, Caller, Instant)>,
     code: Option<Code>,
 }
 
@@ -43,6 +46,7 @@ impl Sessions {
         Self {
             key,
             open: Vec::new(),
+            tickets: Vec::new(),
             code: None,
         }
     }
@@ -75,6 +79,25 @@ impl Sessions {
     pub(super) fn leave(&mut self, secret: &str) -> Option<Caller> {
         let place = self.place(secret)?;
         Some(self.open.swap_remove(place).caller)
+    }
+
+    /// Lets somebody in once, by what stands in a URL.
+    pub(super) fn ticket(&mut self, secret: &str, caller: Caller, now: Instant) {
+        self.tickets.retain(|(_, _, until)| *until > now);
+        if self.tickets.len() >= MOST {
+            self.tickets.remove(0);
+        }
+        self.tickets
+            .push((self.tag(secret), caller, now + TICKET_LIVES));
+    }
+
+    /// Whose ticket it is, which is of no use afterwards.
+    pub(super) fn punch(&mut self, secret: &str, now: Instant) -> Option<Caller> {
+        let is_it =
+            |tag: &hmac::Tag| hmac::verify(&self.key, secret.as_bytes(), tag.as_ref()).is_ok();
+        let place = self.tickets.iter().position(|(tag, _, _)| is_it(tag))?;
+        let (_, caller, until) = self.tickets.remove(place);
+        (until > now).then_some(caller)
     }
 
     /// From now on only this code is good.
@@ -173,6 +196,25 @@ mod tests {
         assert!(sessions.find("0", later).is_none());
         assert!(sessions.find("1", later).is_some());
         assert_eq!(sessions.open.len(), MOST);
+    }
+
+    #[test]
+    fn a_ticket_is_good_once_and_for_a_moment() {
+        let mut sessions = sessions();
+        let start = Instant::now();
+        sessions.ticket("one", caller("me"), start);
+        sessions.ticket("two", caller("me"), start);
+        assert!(sessions.punch("three", start).is_none());
+        assert_eq!(sessions.punch("one", start).unwrap().name, "me");
+        assert!(sessions.punch("one", start).is_none(), "once");
+        assert!(
+            sessions.punch("two", start + TICKET_LIVES).is_none(),
+            "late"
+        );
+        for number in 0..=MOST {
+            sessions.ticket(&number.to_string(), caller("me"), start);
+        }
+        assert_eq!(sessions.tickets.len(), MOST);
     }
 
     #[test]

@@ -272,3 +272,26 @@ fn foreign_names_pages_and_floods_are_not_let_in() {
     let refused = rig.gate.admit(&request("localhost"), now).unwrap_err();
     assert!(matches!(refused, Refusal::TooMany(_)), "{refused:?}");
 }
+
+#[test]
+fn a_browser_opens_streams_by_a_protocol_or_a_ticket() {
+    let rig = rig();
+    let now = Instant::now();
+    let offering = |protocols: &str| {
+        let request = Request::new(Method::Get, "/ws").with_header("Host", "a");
+        request.with_header("Sec-WebSocket-Protocol", protocols)
+    };
+    // "ours" as base64url.
+    let request = offering("v1.pipeops.io, base64url.bearer.authorization.pipeops.io.b3Vycw");
+    assert_eq!(rig.gate.caller(&request, now).unwrap().name, "api-token");
+    let garbled = offering("base64url.bearer.authorization.pipeops.io.%%");
+    assert!(rig.gate.caller(&garbled, now).is_err());
+    let caller = rig.gate.caller(&with("ours"), now).unwrap();
+    let (secret, _) = rig.gate.ticket(caller, now);
+    let request = Request::new(Method::Get, &format!("/ws?ticket={}", secret.expose()));
+    assert!(rig.gate.caller(&request, now).is_err(), "only for streams");
+    assert!(rig.gate.caller_of_stream(&request, now).is_ok());
+    let again = rig.gate.caller_of_stream(&request, now).unwrap_err();
+    assert!(matches!(again, Refusal::Wrong), "{again:?}");
+    assert!(rig.gate.caller_of_stream(&with("ours"), now).is_ok());
+}

@@ -30,7 +30,7 @@ impl Wanted {
     pub(super) fn of(request: &Request) -> Result<Self, String> {
         for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();
-            if !matches!(name, "kind" | "namespace") {
+            if !matches!(name, "kind" | "namespace" | "ticket") {
                 return Err(format!("there is no {name}: kind and namespace are known"));
             }
         }
@@ -40,9 +40,7 @@ impl Wanted {
             .iter()
             .flat_map(|all| all.split(','))
         {
-            let mut known = Kind::ALL.into_iter();
-            let kind = known.find(|kind| kind.singular() == name || kind.plural() == name);
-            kinds.push(kind.ok_or_else(|| format!("there is no kind {name}: write pod, node"))?);
+            kinds.push(kind_of(name)?);
         }
         let namespace = request.query_value("namespace");
         Ok(Self {
@@ -96,6 +94,12 @@ impl Wanted {
     }
 }
 
+fn kind_of(name: &str) -> Result<Kind, String> {
+    let mut known = Kind::ALL.into_iter();
+    let kind = known.find(|kind| kind.singular() == name || kind.plural() == name);
+    kind.ok_or_else(|| format!("there is no kind {name:.32}: write pod, node"))
+}
+
 impl Filter {
     pub(super) fn wants(&self, change: &Change) -> bool {
         let namespace = change.namespace.as_deref();
@@ -120,6 +124,37 @@ impl Filter {
             .map(|kind| format!("\"{}\"", kind.plural()));
         let names: Vec<String> = names.collect();
         (!names.is_empty()).then(|| format!("{{\"forbidden\":[{}]}}", names.join(",")))
+    }
+
+    /// Less of it.
+    ///
+    /// # Errors
+    /// There is no such kind, or it may not be seen.
+    pub(super) fn narrowed(
+        &self,
+        kinds: Option<&[&str]>,
+        namespace: Option<&str>,
+    ) -> Result<Self, String> {
+        if self.namespace.is_some() && namespace.is_some() && self.namespace.as_deref() != namespace
+        {
+            return Err("another namespace was named when this connection began".to_owned());
+        }
+        let mut narrowed = self.clone();
+        if let Some(names) = kinds {
+            let wanted = names.iter().map(|name| kind_of(name));
+            let wanted: Vec<Kind> = wanted.collect::<Result<_, _>>()?;
+            narrowed.kinds.retain(|(kind, _)| wanted.contains(kind));
+            if let Some(kind) = wanted.iter().find(|wanted| {
+                let mut seen = narrowed.kinds.iter();
+                !seen.any(|(kind, _)| kind == *wanted)
+            }) {
+                return Err(format!("{} may not be seen", kind.plural()));
+            }
+        }
+        if let Some(namespace) = namespace {
+            narrowed.namespace = Some(namespace.to_owned());
+        }
+        Ok(narrowed)
     }
 
     /// Everything.

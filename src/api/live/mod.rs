@@ -1,26 +1,34 @@
-//! `GET /api/realtime/events`: what happens in the cluster, as it happens, as server-sent
-//! events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+//! `GET /api/realtime/events` and `GET /ws`: what happens in the cluster, as it happens, as
+//! server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) or
+//! through a WebSocket.
 //!
 //! One thread tells all who look on, and is there only while somebody does.
 
+mod feed;
 mod filter;
+mod hub;
+mod queue;
+mod socket;
 mod viewer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Instant;
 
 use super::raw::{self, Seats};
 use super::refusal;
 use super::rights::Asking;
 use crate::cluster::Published;
-use crate::http::{Body, Method, Request, Response, Takeover};
-use filter::Wanted;
+use crate::http::{Body, Method, Request, Response, Taken, Takeover};
+use crate::json::map;
+use crate::websocket;
+use feed::Form;
+use filter::{Filter, Wanted};
+use hub::{Hub, Wake};
+use socket::Socket;
 use viewer::{Place, View, Viewer};
 
 const STACK: usize = 128 * 1024;
-/// Between tries of those who take nothing at the moment.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// Those who look on.
 #[derive(Clone)]
@@ -35,7 +43,7 @@ pub(super) struct Live {
 struct Door {
     coming: Vec<Viewer>,
     /// Woken for each that comes and each new snapshot; none while nobody looks on.
-    thread: Option<Thread>,
+    wake: Option<Wake>,
 }
 
 impl Live {
@@ -47,7 +55,48 @@ impl Live {
         }
     }
 
-    pub(super) fn answer(&self, request: &Request, asking: Asking<'_>) -> Response {
+    /// Server-sent events.
+    pub(super) fn events(&self, request: &Request, asking: Asking<'_>) -> Response {
+        if request.method == Method::Head {
+            return Response::of(200, "text/event-stream", Body::Empty);
+        }
+        let resume = request.headers.get("last-event-id").and_then(Place::parse);
+        self.admit(request, asking, move |filter, now| {
+            (View::of_events(filter, resume, now), None)
+        })
+    }
+
+    /// A WebSocket (RFC 6455, section 4.2).
+    pub(super) fn socket(&self, request: &Request, asking: Asking<'_>) -> Response {
+        let field = |name| request.headers.get(name).unwrap_or_default();
+        let upgrade = raw::upgrade(request).unwrap_or_default();
+        let key = field("sec-websocket-key").to_owned();
+        if !upgrade.eq_ignore_ascii_case("websocket") || key.is_empty() {
+            let detail = "this is a WebSocket: ask for it with Upgrade: websocket";
+            return Response::problem(426, "Upgrade Required", detail).with("Upgrade", "websocket");
+        }
+        if field("sec-websocket-version") != "13" {
+            let detail = "the version of WebSocket here is 13";
+            return Response::problem(426, "Upgrade Required", detail)
+                .with("Upgrade", "websocket")
+                .with("Sec-WebSocket-Version", "13");
+        }
+        let mut offered = field("sec-websocket-protocol").split(',').map(str::trim);
+        let agreed = offered.any(|name| name == PROTOCOL);
+        let last = feed::last(&self.published.current());
+        self.admit(request, asking, move |allowed, now| {
+            let mut view = View::new(Form::Socket, head(&key, agreed).as_bytes(), now);
+            socket::say(&mut view, "welcome", &welcome(&last));
+            (view, Some(Socket::new(allowed, now)))
+        })
+    }
+
+    fn admit(
+        &self,
+        request: &Request,
+        asking: Asking<'_>,
+        make: impl FnOnce(Filter, Instant) -> (View, Option<Socket>) + Send + 'static,
+    ) -> Response {
         let wanted = match Wanted::of(request) {
             Ok(wanted) => wanted,
             Err(problem) => return Response::problem(400, "Bad Request", &problem),
@@ -56,19 +105,23 @@ impl Live {
             Ok(filter) => filter,
             Err(refused) => return refusal::answer(refused),
         };
-        if request.method == Method::Head {
-            return Response::of(200, "text/event-stream", Body::Empty);
-        }
         let Some(seat) = self.seats.take() else {
             return raw::full();
         };
-        let resume = request.headers.get("last-event-id").and_then(Place::parse);
         let live = self.clone();
-        Response::taken(Takeover::new(move |taken| {
+        Response::taken(Takeover::new(move |taken: Taken| {
+            let now = Instant::now();
+            let (mut view, mut socket) = make(filter, now);
+            if let Some(socket) = &mut socket {
+                socket.receive(taken.early(), &mut view, now);
+            }
             live.enter(Viewer {
                 taken,
                 _seat: seat,
-                view: View::new(filter, resume, Instant::now()),
+                view,
+                socket,
+                readable: true,
+                writable: true,
             });
         }))
     }
@@ -77,34 +130,40 @@ impl Live {
     fn enter(&self, viewer: Viewer) {
         let mut door = self.door();
         door.coming.push(viewer);
-        if let Some(thread) = &door.thread {
-            return thread.unpark();
+        if let Some(wake) = &door.wake {
+            return wake.wake();
         }
-        let live = self.clone();
-        let thread = thread::Builder::new().name("live".to_owned());
-        match thread.stack_size(STACK).spawn(move || live.run()) {
-            Ok(handle) => {
-                let thread = handle.thread().clone();
-                door.thread = Some(thread.clone());
-                self.published.listen(move || thread.unpark());
-            }
-            Err(error) => {
-                door.coming.clear();
-                log::error!("no thread for those who look on: {error}");
-            }
+        if let Err(error) = self.open(&mut door) {
+            door.coming.clear();
+            log::error!("no thread for those who look on: {error}");
         }
     }
 
+    fn open(&self, door: &mut Door) -> std::io::Result<()> {
+        let hub = Hub::new()?;
+        let wake = hub.wake();
+        let live = self.clone();
+        let thread = thread::Builder::new().name("live".to_owned());
+        thread.stack_size(STACK).spawn(move || live.run(hub))?;
+        door.wake = Some(wake.clone());
+        self.published.listen(move || wake.wake());
+        Ok(())
+    }
+
     /// Until nobody looks on any more.
-    fn run(&self) {
-        let mut viewers = Vec::new();
+    fn run(&self, mut hub: Hub) {
         loop {
-            viewers.append(&mut self.door().coming);
-            self.tell(&mut viewers, Instant::now());
-            if viewers.is_empty() && self.left() {
+            for viewer in self.door().coming.drain(..) {
+                hub.enter(viewer);
+            }
+            hub.tell(&self.published.current(), Instant::now());
+            if hub.is_empty() && self.left() {
                 return;
             }
-            thread::park_timeout(rest(&viewers, Instant::now()));
+            if let Err(error) = hub.wait() {
+                log::error!("those who look on are let go: {error}");
+                return self.close();
+            }
         }
     }
 
@@ -114,17 +173,16 @@ impl Live {
         let left = door.coming.is_empty();
         if left {
             self.published.ignore();
-            door.thread = None;
+            door.wake = None;
         }
         left
     }
 
-    fn tell(&self, viewers: &mut Vec<Viewer>, now: Instant) {
-        let snapshot = self.published.current();
-        viewers.retain_mut(|viewer| {
-            viewer.view.look(&snapshot, now);
-            !viewer.is_gone() && viewer.view.send(viewer.taken.stream(), now)
-        });
+    fn close(&self) {
+        let mut door = self.door();
+        door.coming.clear();
+        self.published.ignore();
+        door.wake = None;
     }
 
     fn door(&self) -> MutexGuard<'_, Door> {
@@ -132,11 +190,28 @@ impl Live {
     }
 }
 
-/// Until somebody is to be told something, whatever happens.
-fn rest(viewers: &[Viewer], now: Instant) -> Duration {
-    let rests = viewers.iter().map(|viewer| match viewer.view.waits() {
-        true => AGAIN,
-        false => viewer.view.rest(now),
-    });
-    rests.min().unwrap_or_default()
+/// The protocol that may be agreed on beside one that carries a token.
+const PROTOCOL: &str = "v1.pipeops.io";
+
+fn head(key: &str, agreed: bool) -> String {
+    let protocol = match agreed {
+        true => format!("Sec-WebSocket-Protocol: {PROTOCOL}\r\n"),
+        false => String::new(),
+    };
+    let accept = websocket::accept(key);
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
+    )
+}
+
+/// What a client is to know: where it is, and how much it may say.
+fn welcome(last: &str) -> serde_json::Value {
+    map! {
+        "id": last,
+        "limits": map! {
+            "message_bytes": socket::LARGEST,
+            "messages_per_second": socket::PER_SECOND,
+        },
+    }
 }

@@ -1,18 +1,19 @@
 //! One who looks on: what was told, what is wanted, and what waits to be taken.
 //!
-//! Pure, but for [`Viewer::send`]: snapshots and the time come in, text goes out.
+//! Pure, but for what sends and receives: snapshots and the time come in, messages go out.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::feed::{self, Feed, Form, message};
 use super::filter::Filter;
-use crate::api::changes;
+use super::queue::Queue;
+use super::socket::Socket;
 use crate::api::raw::Seat;
-use crate::cluster::{Change, Snapshot};
+use crate::cluster::Snapshot;
 use crate::http::Taken;
-use crate::pour::pour;
-use crate::report;
 
 /// Between two events of type `status`: also the sign that the connection lives.
 const BEAT: Duration = Duration::from_secs(15);
@@ -22,6 +23,8 @@ const STALL: Duration = Duration::from_secs(10);
 const BACKLOG: usize = 256 * 1024;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
     X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nretry: 3000\n\n";
+/// Bytes taken from a connection at once.
+const CHUNK: usize = 4 * 1024;
 
 /// Where somebody is who was here before: `EPOCH-ID`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,129 +43,199 @@ impl Place {
     }
 }
 
+/// A connection with what it is told.
 pub(super) struct Viewer {
     pub(super) taken: Taken,
     /// Held for as long as it looks on.
     pub(super) _seat: Seat,
     pub(super) view: View,
+    /// Who can say something; none: server-sent events.
+    pub(super) socket: Option<Socket>,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
 }
 
 impl Viewer {
-    /// Whether it has closed its side: it has nothing to say, so that means that it left.
-    pub(super) fn is_gone(&self) -> bool {
-        matches!(self.taken.stream().peek(&mut [0]), Ok(0))
+    /// Hears, tells and sends what can be; whether it goes on.
+    pub(super) fn turn(&mut self, snapshot: &Snapshot, feed: &mut Feed, now: Instant) -> bool {
+        self.view.settle(now);
+        if self.readable && !self.hear(now) {
+            return false;
+        }
+        self.view.look(snapshot, feed, now);
+        if let Some(socket) = &mut self.socket
+            && !socket.due(&mut self.view, now)
+        {
+            return false;
+        }
+        if !self.writable {
+            return self.view.is_patient(now);
+        }
+        let sent = self.view.send(self.taken.stream(), now);
+        self.writable = self.view.out.len() == 0;
+        let ends = self.socket.as_ref().is_some_and(Socket::has_ended);
+        sent && !(ends && self.writable)
+    }
+
+    /// What it says; false when it has left.
+    fn hear(&mut self, now: Instant) -> bool {
+        let mut chunk = [0; CHUNK];
+        loop {
+            let bytes = match receive(self.taken.stream(), &mut chunk) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => {
+                    self.readable = false;
+                    return true;
+                }
+                Err(_) => return false,
+            };
+            match &mut self.socket {
+                Some(socket) => socket.receive(bytes, &mut self.view, now),
+                // Nothing is asked of it any more.
+                None if bytes.is_empty() => return false,
+                None => {}
+            }
+            if bytes.is_empty() {
+                return false;
+            }
+        }
+    }
+
+    /// Until something is to be done for it, whatever happens.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        let view = self.view.rest(now);
+        let socket = self.socket.as_ref().map(|socket| socket.rest(now));
+        socket.map_or(view, |socket| socket.min(view))
+    }
+}
+
+/// Bytes that are there; none: not now; empty: its side is shut.
+fn receive<'c>(mut from: &TcpStream, chunk: &'c mut [u8]) -> io::Result<Option<&'c [u8]>> {
+    loop {
+        match from.read(chunk) {
+            Ok(count) => return Ok(chunk.get(..count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
 /// What it was told.
 #[derive(Debug)]
 pub(super) struct View {
-    filter: Filter,
+    pub(super) form: Form,
+    /// None: nothing is wanted yet.
+    pub(super) filter: Option<Filter>,
     /// The last change it knows of; none before the first look.
     seen: Option<u64>,
     resume: Option<Place>,
-    out: Vec<u8>,
+    pub(super) out: Queue,
     next_beat: Instant,
     moved: Instant,
 }
 
 impl View {
-    pub(super) fn new(filter: Filter, resume: Option<Place>, now: Instant) -> Self {
+    /// Of server-sent events, which begin at once.
+    pub(super) fn of_events(filter: Filter, resume: Option<Place>, now: Instant) -> Self {
+        let mut view = Self::new(Form::Events, HEAD.as_bytes(), now);
+        view.begin(filter, resume, now);
+        view
+    }
+
+    pub(super) fn new(form: Form, head: &[u8], now: Instant) -> Self {
+        let mut out = Queue::default();
+        out.push(Arc::from(head));
         Self {
-            filter,
+            form,
+            filter: None,
             seen: None,
-            resume,
-            out: HEAD.as_bytes().to_vec(),
+            resume: None,
+            out,
             next_beat: now,
             moved: now,
         }
     }
 
-    pub(super) fn waits(&self) -> bool {
-        !self.out.is_empty()
+    /// From now on it is told that.
+    pub(super) fn begin(&mut self, filter: Filter, resume: Option<Place>, now: Instant) {
+        self.filter = Some(filter);
+        self.seen = None;
+        self.resume = resume;
+        self.next_beat = now;
     }
 
-    /// How long until the next `status`.
-    pub(super) fn rest(&self, now: Instant) -> Duration {
-        self.next_beat.saturating_duration_since(now)
+    /// Who took all has been patient until now.
+    fn settle(&mut self, now: Instant) {
+        if self.out.len() == 0 {
+            self.moved = now;
+        }
+    }
+
+    /// Until the next `status`, or the end of patience.
+    fn rest(&self, now: Instant) -> Duration {
+        let beat = self.filter.as_ref().map(|_| self.next_beat);
+        let stall = (self.out.len() > 0).then_some(self.moved + STALL);
+        let next = [beat, stall].into_iter().flatten().min();
+        next.map_or(BEAT, |next| next.saturating_duration_since(now))
     }
 
     /// Tells what is new.
-    pub(super) fn look(&mut self, snapshot: &Snapshot, now: Instant) {
+    fn look(&mut self, snapshot: &Snapshot, feed: &mut Feed, now: Instant) {
+        let Some(filter) = &self.filter else { return };
         let changes = &snapshot.changes;
+        let (epoch, last) = (changes.epoch(), changes.last_id());
         let seen = match (self.seen, self.resume.take()) {
+            (Some(seen), _) if seen == last && now < self.next_beat => return,
             (Some(seen), _) => Some(seen),
-            (None, None) => Some(changes.last_id()),
-            (None, Some(place)) => (place.epoch == changes.epoch()).then_some(place.id),
+            (None, None) => Some(last),
+            (None, Some(place)) => (place.epoch == epoch).then_some(place.id),
         };
         match seen.map(|seen| changes.since(seen)) {
             Some(Ok(found)) => {
-                for change in found.iter().filter(|change| self.filter.wants(change)) {
-                    event(&mut self.out, changes.epoch(), change);
+                for change in found.iter().filter(|change| filter.wants(change)) {
+                    self.out.push(feed.event(self.form, epoch, change));
                 }
             }
             _ => {
-                let id = changes.last_id();
                 let text = "changes are missing here: read the lists again, they are newer";
-                let data = format!("{{\"reason\":\"{text}\",\"last_id\":{id}}}");
-                frame(
-                    &mut self.out,
-                    changes.epoch(),
-                    id,
-                    "resync",
-                    data.as_bytes(),
-                );
+                let data = format!("{{\"reason\":\"{text}\",\"last_id\":{last}}}");
+                let id = feed::last(snapshot);
+                let told = message(self.form, "resync", Some(&id), data.as_bytes());
+                self.out.push(told);
             }
         }
-        self.seen = Some(changes.last_id());
+        self.seen = Some(last);
         if now >= self.next_beat {
             self.next_beat = now + BEAT;
-            self.status(snapshot);
+            self.out.push(match filter.forbidden() {
+                None => feed.status(self.form, snapshot),
+                Some(forbidden) => {
+                    let id = feed::last(snapshot);
+                    message(self.form, "status", Some(&id), forbidden.as_bytes())
+                }
+            });
         }
-    }
-
-    fn status(&mut self, snapshot: &Snapshot) {
-        let changes = &snapshot.changes;
-        let data = match self.filter.forbidden() {
-            None => report::summary(snapshot),
-            Some(forbidden) => Arc::from(forbidden.into_bytes()),
-        };
-        let (epoch, id) = (changes.epoch(), changes.last_id());
-        frame(&mut self.out, epoch, id, "status", &data);
     }
 
     /// Sends what is taken at once; whether it goes on.
-    pub(super) fn send(&mut self, to: impl Write, now: Instant) -> bool {
-        if self.out.is_empty() {
-            self.moved = now;
-            return true;
-        }
-        match pour(to, &mut self.out) {
-            Ok(0) => {}
+    fn send(&mut self, to: impl Write, now: Instant) -> bool {
+        match self.out.send(to) {
+            Ok(0) if self.out.len() > 0 => {}
             Ok(_) => self.moved = now,
             Err(_) => return false,
         }
-        let fits = self.out.len() <= BACKLOG;
-        fits && now.saturating_duration_since(self.moved) < STALL
+        self.is_patient(now)
     }
-}
 
-fn event(out: &mut Vec<u8>, epoch: u64, change: &Change) {
-    let data = changes::line(change);
-    frame(out, epoch, change.id, "event", &data);
-}
-
-/// JSON has no line ends of its own, so the data is one line.
-fn frame(out: &mut Vec<u8>, epoch: u64, id: u64, kind: &str, data: &[u8]) {
-    out.extend_from_slice(format!("id: {epoch}-{id}\nevent: {kind}\ndata: ").as_bytes());
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\n\n");
+    fn is_patient(&self, now: Instant) -> bool {
+        let waited = now.saturating_duration_since(self.moved);
+        self.out.len() <= BACKLOG && (self.out.len() == 0 || waited < STALL)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, ErrorKind};
-
     use super::*;
     use crate::cluster::{Kind, Namespace, NamespacePhase, Row, Rows, State, Update};
 
@@ -186,15 +259,19 @@ mod tests {
 
     fn view(resume: Option<&str>, now: Instant) -> View {
         let resume = resume.map(|text| Place::parse(text).unwrap());
-        View::new(Filter::all(), resume, now)
+        View::of_events(Filter::all(), resume, now)
+    }
+
+    fn sent(view: &mut View, state: &mut State, now: Instant) -> String {
+        view.look(&state.snapshot(), &mut Feed::default(), now);
+        let mut out = Vec::new();
+        assert!(view.send(&mut out, now));
+        String::from_utf8(out).unwrap()
     }
 
     /// What it was told, without the head; the data of `status` is left out.
     fn told(view: &mut View, state: &mut State, now: Instant) -> Vec<String> {
-        view.look(&state.snapshot(), now);
-        let mut out = Vec::new();
-        assert!(view.send(&mut out, now));
-        let text = String::from_utf8(out).unwrap();
+        let text = sent(view, state, now);
         let events = text.split("\n\n").filter(|event| event.contains("event: "));
         events
             .map(|event| {
@@ -265,15 +342,33 @@ mod tests {
     #[test]
     fn who_may_not_see_all_is_told_of_what_and_no_picture() {
         let mut state = state();
-        let filter = Filter::of_namespaces("shop");
-        let mut view = View::new(filter, None, Instant::now());
-        view.look(&state.snapshot(), Instant::now());
+        let now = Instant::now();
+        let mut view = View::of_events(Filter::of_namespaces("shop"), None, now);
+        let text = sent(&mut view, &mut state, now);
+        let first = text.split("event: ").nth(1).unwrap();
+        assert_eq!(first, "status\ndata: {\"forbidden\":[\"pods\"]}\n\n");
         add(&mut state, "new");
-        view.look(&state.snapshot(), Instant::now());
-        let text = String::from_utf8(view.out).unwrap();
-        let told = text.split("event: ").nth(1).unwrap();
-        assert_eq!(told, "status\ndata: {\"forbidden\":[\"pods\"]}\n\n");
-        assert_eq!(text.matches("event: ").count(), 1, "{text}");
+        assert_eq!(sent(&mut view, &mut state, now), "");
+    }
+
+    #[test]
+    fn what_all_get_is_made_once() {
+        let mut state = state();
+        let now = Instant::now();
+        let mut views = [view(None, now), view(None, now)];
+        let mut feed = Feed::default();
+        for view in &mut views {
+            view.look(&state.snapshot(), &mut feed, now);
+        }
+        add(&mut state, "new");
+        feed.begin();
+        let made = views.map(|mut view| {
+            view.look(&state.snapshot(), &mut feed, now);
+            let snapshot = state.snapshot();
+            let change = snapshot.changes.iter().last().unwrap().clone();
+            feed.event(Form::Events, EPOCH, &change).as_ptr()
+        });
+        assert_eq!(made[0], made[1]);
     }
 
     #[test]
@@ -289,10 +384,11 @@ mod tests {
         }
         let now = Instant::now();
         let mut view = view(None, now);
-        view.look(&state().snapshot(), now);
-        assert!(view.send(Full, now) && view.waits());
+        view.look(&state().snapshot(), &mut Feed::default(), now);
+        assert!(view.send(Full, now) && view.out.len() > 0);
+        assert!(view.rest(now) <= STALL);
         assert!(!view.send(Full, now + STALL));
-        view.out.resize(BACKLOG + 1, b' ');
+        view.out.push(Arc::from(vec![b' '; BACKLOG]));
         assert!(!view.send(Full, now));
     }
 

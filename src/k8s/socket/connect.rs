@@ -11,12 +11,13 @@ use ureq::http::Uri;
 
 use super::handshake::{self, Answer, Question};
 use super::wire::Wire;
-use super::{Decoder, Socket, State};
+use super::{Socket, State};
 use crate::k8s::client::Client;
 use crate::k8s::error::{Cause, Error, Status};
 use crate::k8s::target::{Target, TargetError, host};
 use crate::resolver;
 use crate::secret::Secret;
+use crate::websocket::{BINARY, Decoder};
 
 const LOOKUP: Duration = Duration::from_secs(5);
 /// Until the server agreed; it asks the node first.
@@ -74,7 +75,7 @@ fn agree(
         path: path.to_owned(),
         protocol: "",
         inbox: Vec::new(),
-        decoder: Decoder::default(),
+        decoder: Decoder::of_server(BINARY),
         channel: None,
         random,
         heard: Instant::now(),

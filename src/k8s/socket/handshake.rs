@@ -2,17 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::secret::Secret;
+use crate::websocket;
 
 /// Largest head of an answer.
 const HEAD: usize = 16 * 1024;
 const FIELDS: usize = 64;
 /// Refusals are short; the rest of a long one is of no use.
 const BODY: usize = 64 * 1024;
-/// By which a server proves that it knows the protocol.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -118,11 +116,8 @@ fn agreed<'a>(
     field: &dyn Fn(&str) -> Option<&'a str>,
 ) -> Result<&'static str, &'static str> {
     let upgraded = field("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-    let proof = digest(
-        &SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{}{GUID}", question.key).as_bytes(),
-    );
-    if !upgraded || field("sec-websocket-accept") != Some(&STANDARD.encode(proof)) {
+    let proof = websocket::accept(&question.key);
+    if !upgraded || field("sec-websocket-accept") != Some(&proof) {
         return Err("the server does not speak WebSocket");
     }
     let chosen = field("sec-websocket-protocol").unwrap_or_default();

@@ -6,7 +6,6 @@
 //! wait to be sent, and then the source is not read.
 
 mod connect;
-mod frame;
 mod handshake;
 #[cfg(test)]
 mod tests;
@@ -22,9 +21,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 pub(super) use self::connect::connect;
-use self::frame::{BINARY, CLOSE, Decoder, Frame, PING, PONG};
 pub(super) use self::wire::Wire;
 use super::error::{Cause, Error};
+use crate::websocket::{self, BINARY, CLOSE, Decoder, Frame, PING, PONG};
 
 /// Bytes that may wait to be sent before the source has to.
 const ROOM: usize = 64 * 1024;
@@ -186,15 +185,16 @@ impl Socket {
 
     /// Hands over what the inbox holds in whole frames.
     fn read(&mut self, each: &mut dyn FnMut(u8, &[u8]) -> io::Result<()>) -> Result<(), Error> {
-        let inbox = std::mem::take(&mut self.inbox);
-        let mut rest = &inbox[..];
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let mut read = 0;
         while self.state != State::Closed {
+            let rest = inbox.get_mut(read..).unwrap_or_default();
             let frame = self.decoder.next(rest);
             let Some((frame, size)) = frame.map_err(|problem| self.violated(problem.0))? else {
                 break;
             };
             match frame {
-                Frame::Data { start, payload } => {
+                Frame::Data { start, payload, .. } => {
                     if start {
                         self.channel = None;
                     }
@@ -206,9 +206,8 @@ impl Socket {
                     self.closed(code, reason)?;
                 }
             }
-            rest = rest.get(size..).unwrap_or_default();
+            read += size;
         }
-        let read = inbox.len() - rest.len();
         self.inbox = inbox;
         self.inbox.drain(..read);
         Ok(())
@@ -246,7 +245,7 @@ impl Socket {
         self.random
             .fill(&mut mask)
             .map_err(|_| self.io(io::Error::other("no random numbers")))?;
-        frame::encode(opcode, parts, mask, self.wire.out());
+        websocket::encode(opcode, parts, mask, self.wire.out());
         Ok(())
     }
 

@@ -6,6 +6,7 @@ mod described;
 mod live;
 mod metrics;
 mod security;
+mod socket;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
