@@ -116,7 +116,7 @@ fn agreed<'a>(
     field: &dyn Fn(&str) -> Option<&'a str>,
 ) -> Result<&'static str, &'static str> {
     let upgraded = field("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-    let proof = websocket::accept(&question.key);
+    let proof = websocket::accept(question.key);
     if !upgraded || field("sec-websocket-accept") != Some(&proof) {
         return Err("the server does not speak WebSocket");
     }
