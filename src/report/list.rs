@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::{
-        Event, EventType, InvolvedObject, Key, Name, Row, Service, ServiceType, Update,
+        Event, EventType, InvolvedObject, Key, Labels, Name, Row, Service, ServiceType, Update,
     };
     use crate::report::fixture::{self, THEN};
 
@@ -136,6 +136,7 @@ mod tests {
                 namespace: text("default"),
                 name: text("web"),
                 uid: None,
+                labels: Labels::default(),
                 created: 0,
                 service_type: ServiceType::NodePort,
                 cluster_ip: Some(text("10.43.0.7")),
@@ -150,6 +151,7 @@ mod tests {
                 namespace: text("default"),
                 name: text("web-2.18a2"),
                 uid: None,
+                labels: Labels::default(),
                 event_type: EventType::Warning,
                 reason: text("BackOff"),
                 message: "Back-off".into(),

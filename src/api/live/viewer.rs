@@ -202,7 +202,7 @@ mod tests {
     use std::io::{self, ErrorKind};
 
     use super::*;
-    use crate::cluster::{Namespace, NamespacePhase, Row, Rows, State, Update};
+    use crate::cluster::{Labels, Namespace, NamespacePhase, Row, Rows, State, Update};
     use crate::http::Method;
 
     const EPOCH: u64 = 7;
@@ -218,6 +218,7 @@ mod tests {
             name: name.into(),
             phase: NamespacePhase::Active,
             uid: None,
+            labels: Labels::default(),
             created: 1,
         };
         state.apply(Update::Applied(Row::from(namespace)), 2);
