@@ -9,6 +9,7 @@ mod changes;
 mod connectivity;
 mod features;
 mod health;
+mod lists;
 mod live;
 mod logs;
 mod metrics;
@@ -16,6 +17,7 @@ mod raw;
 mod readiness;
 mod route;
 mod runtime;
+mod tag;
 mod traffic;
 mod view;
 
@@ -25,13 +27,14 @@ use std::time::{Instant, SystemTime};
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
-use crate::cluster::{Kind, Page, Published, Update};
+use crate::cluster::{Kind, Published, Update};
 use crate::commands;
 use crate::control::{self, Link};
 use crate::health::Beats;
 use crate::http::{self, Body, Handler, Method, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
+use crate::report::Visible;
 use crate::token::TokenSource;
 use crate::{report, version};
 
@@ -110,8 +113,10 @@ impl Api {
             Action::Features => json(200, &features::all(&self.sources)),
             Action::Runtime => json(200, &runtime::read(&self.sources)),
             Action::Connectivity => self.connectivity.answer(&self.sources),
-            Action::Cluster => self.page(Page::Summary),
-            Action::List(kind) => self.page(Page::List(kind)),
+            Action::Cluster => {
+                Response::json(200, report::summary(&self.sources.published.current()))
+            }
+            Action::List(kind) => lists::answer(&self.sources, kind, request, &Visible::All),
             Action::Changes => changes::answer(&self.sources, request),
             Action::Metrics => {
                 let accept = request.headers.get("accept");
@@ -168,6 +173,7 @@ impl Api {
         let media_type = match action {
             Action::Metrics | Action::Logs => None,
             Action::Events => Some("text/event-stream"),
+            Action::List(_) => Some(lists::media_type(request)),
             _ => Some("application/json"),
         };
         if let Some(media_type) = media_type.filter(|own| access::quality(accept, own) <= 0.0) {
@@ -178,15 +184,6 @@ impl Api {
             return refused(refusal);
         }
         self.act(action, request)
-    }
-
-    fn page(&self, page: Page) -> Response {
-        let snapshot = self.sources.published.current();
-        let body = match page {
-            Page::Summary => report::summary(&snapshot),
-            Page::List(kind) => report::list(&snapshot, kind),
-        };
-        Response::json(200, body)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A pod in about 150 bytes.
+//! A pod in 160 bytes.
 
 use std::net::IpAddr;
 

@@ -17,7 +17,7 @@ mod view;
 pub use events::{Place, batch, event};
 pub use health::{Health, health};
 pub use heartbeat::heartbeat;
-pub use list::list;
+pub use list::{Query, Visible, age, list, tag};
 pub use registration::registration;
 pub use status::status;
 pub use summary::summary;

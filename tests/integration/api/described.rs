@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{agent, ask};
+use super::{TOKEN, agent, ask};
 use crate::support::{Agent, Answer, Page, TinyApi, eventually};
-
-const TOKEN: &str = "Authorization: Bearer test-api-token\r\n";
 
 fn page() -> Page {
     Page::read("openapi.yaml")
@@ -58,7 +56,8 @@ fn the_page_has_the_routes_and_the_routes_answer_as_it_says() {
     assert_eq!(page.paths(), all);
 
     let mut wrong = Vec::new();
-    for path in &asked {
+    let some = ["/api/k8s/pods?limit=1", "/api/k8s/pods?as=table"];
+    for path in asked.iter().map(String::as_str).chain(some) {
         let answer = agent.get(path);
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         wrong.extend(problems(&page, "GET", path, &answer));
@@ -79,6 +78,7 @@ fn refusals_are_as_the_page_says() {
         ("/api/status/changes?since=x", TOKEN, 400),
         ("/api/k8s/logs/a/b", "", 401),
         ("/api/k8s/logs/a/b?tail=x", TOKEN, 400),
+        ("/api/k8s/pods?limit=x", TOKEN, 400),
         ("/version", "Accept: text/html\r\n", 406),
     ] {
         let answer = ask(&agent, "GET", path, fields);

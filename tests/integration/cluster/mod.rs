@@ -15,6 +15,7 @@ mod manifests;
 mod plane;
 mod pod;
 mod policies;
+mod queries;
 mod rig;
 mod rights;
 mod roles;
