@@ -7,12 +7,14 @@
 mod access;
 mod changes;
 mod connectivity;
+mod envelope;
 mod features;
 mod health;
 mod lists;
 mod live;
 mod logs;
 mod metrics;
+mod proxy;
 mod raw;
 mod readiness;
 mod route;
@@ -84,6 +86,7 @@ pub struct Api {
     traffic: Arc<Traffic>,
     connectivity: Connectivity,
     seats: raw::Seats,
+    room: proxy::Room,
     live: live::Live,
 }
 
@@ -100,6 +103,7 @@ impl Api {
             metrics_open,
             traffic: Arc::default(),
             seats,
+            room: proxy::Room::default(),
         }
     }
 
@@ -127,6 +131,13 @@ impl Api {
                 Ok(path) => self.pass(request, path),
                 Err(problem) => Response::problem(400, "Bad Request", &problem),
             },
+            Action::Proxy => match self.judge(request) {
+                Ok(own) => {
+                    let client = &self.sources.kubernetes.client;
+                    proxy::answer(client, &self.seats, &self.room, request, own)
+                }
+                Err(refusal) => refusal,
+            },
             Action::Raw => {
                 let path = request.path.strip_prefix(raw::PREFIX).unwrap_or_default();
                 match request.query.as_str() {
@@ -139,18 +150,24 @@ impl Api {
 
     /// To the API server, which judges every token but the agent's own.
     fn pass(&self, request: &Request, path: String) -> Response {
-        let own = match self.access.check(request.headers.get("authorization")) {
-            Ok(()) => true,
-            Err(Refusal::NoToken | Refusal::Wrong) => false,
-            Err(Refusal::Missing) => {
-                return unauthorized(
-                    "send a token of Kubernetes (kubectl create token NAME), or to read the \
-                     API token, as Authorization: Bearer TOKEN",
-                );
-            }
+        let own = match self.judge(request) {
+            Ok(own) => own,
+            Err(refusal) => return refusal,
         };
         let client = &self.sources.kubernetes.client;
         raw::answer(client, &self.seats, request, path, own)
+    }
+
+    /// Whether it has the API token; any other is for the API server to judge.
+    fn judge(&self, request: &Request) -> Result<bool, Response> {
+        match self.access.check(request.headers.get("authorization")) {
+            Ok(()) => Ok(true),
+            Err(Refusal::NoToken | Refusal::Wrong) => Ok(false),
+            Err(Refusal::Missing) => Err(unauthorized(
+                "send a token of Kubernetes (kubectl create token NAME), or to read the \
+                 API token, as Authorization: Bearer TOKEN",
+            )),
+        }
     }
 
     fn answer(&self, action: Option<Action>, guarded: bool, request: &Request) -> Response {
@@ -160,13 +177,14 @@ impl Api {
         if action == Action::Raw {
             return self.act(action, request);
         }
+        let allow = action.allow();
+        let is_allowed = |method: Method| allow.split(", ").any(|own| own == method.as_str());
         match request.method {
-            Method::Get | Method::Head => {}
-            Method::Options => return Response::new(204).with("Allow", route::ALLOW),
+            Method::Options => return Response::new(204).with("Allow", allow),
+            method if is_allowed(method) => {}
             _ => {
-                let detail = format!("{} has {}", request.path, route::ALLOW);
-                return Response::problem(405, "Method Not Allowed", &detail)
-                    .with("Allow", route::ALLOW);
+                let detail = format!("{} has {allow}", request.path);
+                return Response::problem(405, "Method Not Allowed", &detail).with("Allow", allow);
             }
         }
         let accept = request.headers.get("accept");

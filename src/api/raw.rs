@@ -79,10 +79,15 @@ pub(super) fn answer(
         Ok(relayed) => relayed,
         Err(refusal) => return refusal,
     };
+    let client = client.clone();
+    seated(seats, move |taken| relay(&client, &relayed, taken))
+}
+
+/// Leaves an answer to a thread of its own, if there is a seat.
+pub(super) fn seated(seats: &Seats, work: impl FnOnce(Taken) + Send + 'static) -> Response {
     let Some(seat) = seats.take() else {
         return full();
     };
-    let client = client.clone();
     Response::taken(Takeover::new(move |taken| {
         let socket = taken.stream().try_clone();
         // It has the seat, which is free again when the work is done or has failed.
@@ -90,7 +95,7 @@ pub(super) fn answer(
             drop(seat);
             let _ = socket.map(|socket| socket.shutdown(Shutdown::Both));
         };
-        let body = move || boundary::within(fallen, || relay(&client, &relayed, taken));
+        let body = move || boundary::within(fallen, || work(taken));
         let thread = thread::Builder::new().name("relay".to_owned());
         if let Err(error) = thread.stack_size(STACK).spawn(body) {
             log::error!("no thread for a request to be passed on: {error}");
@@ -127,7 +132,8 @@ fn relay(client: &Client, relayed: &Relayed, taken: Taken) {
     }
 }
 
-fn relayed(request: &Request, path: String, own: bool) -> Result<Relayed, Response> {
+/// What is to be passed on, or why it is not.
+pub(super) fn relayed(request: &Request, path: String, own: bool) -> Result<Relayed, Response> {
     let plain = path.split('?').next().unwrap_or_default();
     if policy::Request::is_ambiguous(plain) || plain.contains("//") {
         let detail = "the path has empty names, dots for a name or encoded slashes";
@@ -191,16 +197,18 @@ fn fields(request: &Request) -> Vec<(String, String)> {
             .split(',')
             .any(|own| own.trim().eq_ignore_ascii_case(name))
     };
-    let is_dropped = |name: &str| {
-        DROPPED.iter().any(|own| own.eq_ignore_ascii_case(name))
-            || DROPPED_FAMILIES
-                .iter()
-                .any(|family| starts_with(name, family))
-            || is_named(name)
-    };
-    let kept = request.headers.iter().filter(|(name, _)| !is_dropped(name));
+    let kept = request.headers.iter();
+    let kept = kept.filter(|(name, _)| !is_dropped(name) && !is_named(name));
     kept.map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Whether a field of that name is never passed on, in neither direction.
+pub(super) fn is_dropped(name: &str) -> bool {
+    DROPPED.iter().any(|own| own.eq_ignore_ascii_case(name))
+        || DROPPED_FAMILIES
+            .iter()
+            .any(|family| starts_with(name, family))
 }
 
 fn starts_with(name: &str, start: &str) -> bool {

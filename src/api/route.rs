@@ -1,10 +1,10 @@
 //! Which path means what. All routes only read, but those that pass requests on.
 
-use super::{logs, raw};
+use super::{logs, proxy, raw};
 use crate::cluster::Kind;
 
-/// Methods of every route but those below [`raw::PREFIX`], which have all.
-pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
+/// Methods of nearly every route.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// The routes that anyone may ask: what probes and load balancers need.
 pub(super) const OPEN: &[&str] = &[
@@ -29,7 +29,11 @@ pub(super) const GUARDED: &[&str] = &[
 ];
 
 /// Where requests are passed on to the API server, as whoever asks.
-pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
+pub(super) const PASSED: &[&str] = &[
+    "/api/k8s/raw/PATH",
+    "/api/k8s/logs/NAMESPACE/POD",
+    "/api/k8s/proxy",
+];
 
 /// Routes with the API token whose answers do not end.
 pub(super) const STREAMS: &[&str] = &["/api/realtime/events"];
@@ -49,8 +53,19 @@ pub(super) enum Action {
     Changes,
     Metrics,
     Logs,
+    Proxy,
     Raw,
     Events,
+}
+
+impl Action {
+    /// Its methods; those below [`raw::PREFIX`] have all.
+    pub(super) fn allow(self) -> &'static str {
+        match self {
+            Action::Proxy => proxy::ALLOW,
+            _ => ALLOW,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +91,7 @@ pub(super) fn find(path: &str) -> Route {
         "/metrics" => Action::Metrics,
         "/api/metrics/runtime" => Action::Runtime,
         "/api/realtime/events" => Action::Events,
+        "/api/k8s/proxy" => return Route::Passed(Action::Proxy),
         "/api/k8s/nodes" => Action::List(Kind::Node),
         "/api/k8s/pods" => Action::List(Kind::Pod),
         "/api/k8s/namespaces" => Action::List(Kind::Namespace),

@@ -76,7 +76,7 @@ pub(super) enum Version {
 }
 
 impl Request {
-    /// A request without fields and body from 127.0.0.1, for tests of handlers.
+    /// A request without fields and body, as from 127.0.0.1.
     pub fn new(method: Method, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Request {

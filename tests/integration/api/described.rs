@@ -54,6 +54,10 @@ fn the_page_has_the_routes_and_the_routes_answer_as_it_says() {
     let streams = routes(&agent, "streams");
     let all: BTreeSet<_> = asked.iter().cloned().chain(streams).chain(passed).collect();
     assert_eq!(page.paths(), all);
+    for method in ["POST", "GET"] {
+        let documented = page.operation(method, "/api/k8s/proxy").is_some();
+        assert_eq!(documented, method == "POST", "{method}");
+    }
 
     let mut wrong = Vec::new();
     let some = ["/api/k8s/pods?limit=1", "/api/k8s/pods?as=table"];

@@ -6,6 +6,7 @@ mod described;
 mod lists;
 mod live;
 mod metrics;
+mod proxy;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -7,6 +7,7 @@ mod changes;
 mod chart;
 mod described;
 mod documented;
+mod envelopes;
 mod faults;
 mod kubectl;
 mod levels;

@@ -116,7 +116,7 @@ fn converse(stream: TcpStream, review: &Value, pods: usize) -> io::Result<()> {
         let body = answer(path, review, pods).to_string();
         write!(
             answers,
-            "{head}Content-Length: {}\r\n\r\n{body}",
+            "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
     }
