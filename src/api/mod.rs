@@ -33,7 +33,7 @@ use crate::cluster::{Kind, Published, Update};
 use crate::commands;
 use crate::control::{self, Link};
 use crate::health::Beats;
-use crate::http::{self, Body, Handler, Method, Request, Response};
+use crate::http::{self, Body, Handler, Method, Parts, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
 use crate::report::Visible;
@@ -121,40 +121,34 @@ impl Api {
                 Response::json(200, report::summary(&self.sources.published.current()))
             }
             Action::List(kind) => lists::answer(&self.sources, kind, request, &Visible::All),
+            Action::History => history(&self.sources),
             Action::Changes => changes::answer(&self.sources, request),
             Action::Metrics => {
                 let accept = request.headers.get("accept");
                 metrics::answer(&self.sources, &self.traffic, accept)
             }
             Action::Events => self.live.answer(request),
-            Action::Logs => match logs::path(request) {
-                Ok(path) => self.pass(request, path),
-                Err(problem) => Response::problem(400, "Bad Request", &problem),
-            },
-            Action::Proxy => match self.judge(request) {
-                Ok(own) => {
-                    let client = &self.sources.kubernetes.client;
-                    proxy::answer(client, &self.seats, &self.room, request, own)
-                }
-                Err(refusal) => refusal,
-            },
-            Action::Raw => {
-                let path = request.path.strip_prefix(raw::PREFIX).unwrap_or_default();
-                match request.query.as_str() {
-                    "" => self.pass(request, path.to_owned()),
-                    query => self.pass(request, format!("{path}?{query}")),
-                }
-            }
+            Action::Logs | Action::Proxy | Action::Raw => self.pass(action, request),
         }
     }
 
     /// To the API server, which judges every token but the agent's own.
-    fn pass(&self, request: &Request, path: String) -> Response {
+    fn pass(&self, action: Action, request: &Request) -> Response {
         let own = match self.judge(request) {
             Ok(own) => own,
             Err(refusal) => return refusal,
         };
         let client = &self.sources.kubernetes.client;
+        let path = match action {
+            Action::Proxy => {
+                return proxy::answer(client, &self.seats, &self.room, request, own);
+            }
+            Action::Logs => match logs::path(request) {
+                Ok(path) => path,
+                Err(problem) => return Response::problem(400, "Bad Request", &problem),
+            },
+            _ => raw::path(request),
+        };
         raw::answer(client, &self.seats, request, path, own)
     }
 
@@ -223,6 +217,13 @@ impl Handler for Api {
         }
         response
     }
+}
+
+/// A node at a time: a day of all of them is half a megabyte of text.
+fn history(sources: &Sources) -> Response {
+    let mut history = report::HistoryText::new(&sources.published.current());
+    let parts = Parts::new(move |text| history.write(text));
+    Response::json(200, Body::Parts(parts))
 }
 
 fn refused(refusal: Refusal) -> Response {

@@ -67,6 +67,15 @@ impl Drop for Seat {
     }
 }
 
+/// The path of the API server that a request asks for, with its query.
+pub(super) fn path(request: &Request) -> String {
+    let path = request.path.strip_prefix(PREFIX).unwrap_or(&request.path);
+    match request.query.as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
 /// Passes a request on, whose path is one of the API server; `own` when it has the API token.
 pub(super) fn answer(
     client: &Client,

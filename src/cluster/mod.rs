@@ -8,6 +8,7 @@
 mod change;
 mod deployment;
 mod event;
+mod history;
 mod key;
 mod labels;
 mod name;
@@ -26,6 +27,7 @@ mod usage;
 pub use change::{Change, Changes, Gap, What};
 pub use deployment::Deployment;
 pub use event::{Event, EventType, InvolvedObject};
+pub use history::{History, Resource, Track};
 pub use key::{Key, Kind, Uid};
 pub use labels::Labels;
 pub use name::{Name, Names, bounded};
