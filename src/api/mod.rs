@@ -7,6 +7,7 @@
 mod access;
 mod changes;
 mod connectivity;
+mod description;
 mod envelope;
 mod features;
 mod health;
@@ -113,6 +114,7 @@ impl Api {
             Action::Health => health::basic(&self.sources),
             Action::Ready => readiness::answer(&self.sources),
             Action::Version => json(200, &Version::default()),
+            Action::Description => description::answer(request),
             Action::DetailedHealth => json(200, &health::detailed(&self.sources)),
             Action::Features => json(200, &features::all(&self.sources)),
             Action::Runtime => json(200, &runtime::read(&self.sources)),
@@ -185,6 +187,7 @@ impl Api {
         let media_type = match action {
             Action::Metrics | Action::Logs => None,
             Action::Events => Some("text/event-stream"),
+            Action::Description => Some(description::MEDIA_TYPE),
             Action::List(_) => Some(lists::media_type(request)),
             _ => Some("application/json"),
         };

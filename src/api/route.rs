@@ -6,9 +6,16 @@ use crate::cluster::Kind;
 /// Methods of nearly every route.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The routes that anyone may ask: what probes and load balancers need.
+/// The routes that anyone may ask: what probes and load balancers need, and what the others are.
 pub(super) const OPEN: &[&str] = &[
-    "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
+    "/",
+    "/health",
+    "/healthz",
+    "/livez",
+    "/ready",
+    "/readyz",
+    "/version",
+    "/api/openapi.yaml",
 ];
 
 /// The routes that need the API token; metrics are open where that is set.
@@ -45,6 +52,7 @@ pub(super) enum Action {
     Health,
     Ready,
     Version,
+    Description,
     DetailedHealth,
     Features,
     Runtime,
@@ -85,6 +93,7 @@ pub(super) fn find(path: &str) -> Route {
         "/health" | "/healthz" | "/livez" => return Route::Open(Action::Health),
         "/ready" | "/readyz" => return Route::Open(Action::Ready),
         "/version" => return Route::Open(Action::Version),
+        "/api/openapi.yaml" => return Route::Open(Action::Description),
         "/api/health/detailed" => Action::DetailedHealth,
         "/api/status/features" => Action::Features,
         "/api/status/connectivity" => Action::Connectivity,
