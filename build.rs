@@ -1,4 +1,4 @@
-//! Tells the crate what it is built from: commit, its time, compiler.
+//! Tells the crate what it is built from: commit, its time, compiler; compresses what it embeds.
 //!
 //! Nothing of the moment or the machine goes in, so that the same commit and
 //! toolchain give the same binary. Outside of a git checkout the commit is
@@ -7,9 +7,13 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
@@ -40,7 +44,19 @@ fn main() -> io::Result<()> {
         let value = value.as_deref().unwrap_or("unknown");
         writeln!(out, "cargo::rustc-env=PIPEOPS_BUILD_{name}={value}")?;
     }
+    compress("docs/openapi.yaml", "openapi.yaml.gz")?;
     Ok(())
+}
+
+/// Puts a file of the repository into the folder of what is built, by that name, as gzip. Without
+/// the time, so that the same file gives the same bytes.
+fn compress(path: &str, name: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "cargo::rerun-if-changed={path}")?;
+    let folder = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    let file = File::create(Path::new(&folder).join(name))?;
+    let mut encoder = GzEncoder::new(file, Compression::best());
+    encoder.write_all(&fs::read(path)?)?;
+    encoder.finish().map(drop)
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

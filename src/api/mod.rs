@@ -8,11 +8,15 @@ mod accept;
 mod audit;
 mod changes;
 mod connectivity;
+mod description;
+mod envelope;
 mod features;
 mod health;
+mod lists;
 mod live;
 mod logs;
 mod metrics;
+mod proxy;
 mod raw;
 mod readiness;
 mod refusal;
@@ -20,6 +24,7 @@ mod rights;
 mod route;
 mod runtime;
 mod session;
+mod tag;
 mod traffic;
 mod view;
 
@@ -29,16 +34,16 @@ use std::time::{Instant, SystemTime};
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
-use crate::cluster::{Kind, Page, Published, Update};
+use crate::cluster::{Kind, Published, Update};
 use crate::commands;
 use crate::commands::audit::{Audit, Visit};
 use crate::commands::policy::PolicyFile;
 use crate::control::{self, Link};
 use crate::health::Beats;
-use crate::http::{self, Body, Handler, Method, Request, Response};
+use crate::http::{self, Body, Handler, Method, Parts, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
-use crate::security::{self, Gate, Refusal};
+use crate::security::{self, Gate};
 use crate::{report, version};
 
 use connectivity::Connectivity;
@@ -90,6 +95,7 @@ pub struct Api {
     traffic: Arc<Traffic>,
     connectivity: Connectivity,
     seats: raw::Seats,
+    room: proxy::Room,
     live: live::Live,
 }
 
@@ -115,6 +121,7 @@ impl Api {
             metrics_open,
             traffic: Arc::default(),
             seats,
+            room: proxy::Room::default(),
         }
     }
 
@@ -125,6 +132,7 @@ impl Api {
             Action::Health => health::basic(&self.sources),
             Action::Ready => readiness::answer(&self.sources),
             Action::Version => json(200, &Version::default()),
+            Action::Description => description::answer(request),
             Action::Session => self.session(request, now),
             Action::Pairing => self.pairing(request, now),
             Action::Metrics if self.metrics_open => self.metrics(request),
@@ -138,24 +146,19 @@ impl Api {
             Action::Features => json(200, &features::all(&self.sources)),
             Action::Runtime => json(200, &runtime::read(&self.sources)),
             Action::Connectivity => self.connectivity.answer(&self.sources),
-            Action::Cluster => self.page(Page::Summary),
-            Action::List(kind) => self.list(kind, request, asking),
+            Action::Cluster => {
+                Response::json(200, report::summary(&self.sources.published.current()))
+            }
+            Action::List(kind) => lists::answer(&self.sources, kind, request, asking),
+            Action::History => history(&self.sources),
             Action::Changes => changes::answer(&self.sources, request),
             Action::Audit => audit::answer(&self.sources.audit, request),
             Action::Tickets => self.ticket(request, asking),
             Action::Events => self.live.events(request, asking),
             Action::Socket => self.live.socket(request, asking),
-            Action::Logs => match logs::path(request) {
-                Ok(path) => self.pass(request, path, asking),
-                Err(problem) => Response::problem(400, "Bad Request", &problem),
-            },
-            Action::Raw => {
-                let path = request.path.strip_prefix(raw::PREFIX).unwrap_or_default();
-                match request.query.as_str() {
-                    "" => self.pass(request, path.to_owned(), asking),
-                    query => self.pass(request, format!("{path}?{query}"), asking),
-                }
-            }
+            Action::Logs | Action::Proxy | Action::Raw => self
+                .pass(action, request, asking)
+                .unwrap_or_else(|refusal| refusal),
             _ => self.metrics(request),
         }
     }
@@ -166,24 +169,33 @@ impl Api {
     }
 
     /// To the API server, which judges every token but the agent's own.
-    fn pass(&self, request: &Request, path: String, mut asking: Asking<'_>) -> Response {
-        let sources = &self.sources;
-        let policy = sources.policy.current();
-        let relayed = raw::relayed(request, path, &asking.caller, &policy);
-        asking.note(request, raw::upgrade(request).is_some(), relayed.is_ok());
-        match relayed {
-            Ok(relayed) => raw::answer(&sources.kubernetes.client, &self.seats, relayed),
-            Err(refusal) => refusal,
-        }
-    }
-
-    fn list(&self, kind: Kind, _request: &Request, mut asking: Asking<'_>) -> Response {
-        let snapshot = self.sources.published.current();
-        match asking.seen(kind, None, &snapshot) {
-            Ok(None) => self.page(Page::List(kind)),
-            Ok(Some(_)) => refusal::answer(Refusal::Forbidden("all of them are asked for".into())),
-            Err(refused) => refusal::answer(refused),
-        }
+    fn pass(
+        &self,
+        action: Action,
+        request: &Request,
+        mut asking: Asking<'_>,
+    ) -> Result<Response, Response> {
+        let client = &self.sources.kubernetes.client;
+        let policy = self.sources.policy.current();
+        let opened;
+        let (inner, path) = match action {
+            Action::Proxy => {
+                opened = proxy::open(request)?;
+                (&opened, raw::path(&opened))
+            }
+            Action::Logs => {
+                let wrong = |problem: String| Response::problem(400, "Bad Request", &problem);
+                (request, logs::path(request).map_err(wrong)?)
+            }
+            _ => (request, raw::path(request)),
+        };
+        let relayed = raw::relayed(inner, path, &asking.caller, &policy);
+        asking.note(inner, raw::upgrade(inner).is_some(), relayed.is_ok());
+        let relayed = relayed?;
+        Ok(match action {
+            Action::Proxy => proxy::answer(client, &self.seats, &self.room, relayed),
+            _ => raw::answer(client, &self.seats, relayed),
+        })
     }
 
     fn answer(&self, action: Action, request: &Request) -> Response {
@@ -218,15 +230,6 @@ impl Api {
             Err(refused) => refusal::answer(refused),
         }
     }
-
-    fn page(&self, page: Page) -> Response {
-        let snapshot = self.sources.published.current();
-        let body = match page {
-            Page::Summary => report::summary(&snapshot),
-            Page::List(kind) => report::list(&snapshot, kind),
-        };
-        Response::json(200, body)
-    }
 }
 
 impl Handler for Api {
@@ -246,6 +249,13 @@ impl Handler for Api {
     }
 }
 
+/// A node at a time: a day of all of them is half a megabyte of text.
+fn history(sources: &Sources) -> Response {
+    let mut history = report::HistoryText::new(&sources.published.current());
+    let parts = Parts::new(move |text| history.write(text));
+    Response::json(200, Body::Parts(parts))
+}
+
 /// What is wrong with method or form, whoever asks.
 fn unfit(action: Action, request: &Request) -> Option<Response> {
     let allow = action.methods()?;
@@ -260,7 +270,7 @@ fn unfit(action: Action, request: &Request) -> Option<Response> {
         let response = Response::problem(405, "Method Not Allowed", &detail);
         return Some(response.with("Allow", allow));
     }
-    let own = action.media_type()?;
+    let own = action.media_type(request)?;
     let accept = request.headers.get("accept");
     (accept::quality(accept, own) <= 0.0).then(|| {
         let detail = format!("answers here are {own}; ask for that or */*");

@@ -68,12 +68,26 @@ impl Drop for Seat {
     }
 }
 
+/// The path of the API server that a request asks for, with its query.
+pub(super) fn path(request: &Request) -> String {
+    let path = request.path.strip_prefix(PREFIX).unwrap_or(&request.path);
+    match request.query.as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
 /// Passes a request on.
 pub(super) fn answer(client: &Client, seats: &Seats, relayed: Relayed) -> Response {
+    let client = client.clone();
+    seated(seats, move |taken| relay(&client, &relayed, taken))
+}
+
+/// Leaves an answer to a thread of its own, if there is a seat.
+pub(super) fn seated(seats: &Seats, work: impl FnOnce(Taken) + Send + 'static) -> Response {
     let Some(seat) = seats.take() else {
         return full();
     };
-    let client = client.clone();
     Response::taken(Takeover::new(move |taken| {
         let socket = taken.stream().try_clone();
         // It has the seat, which is free again when the work is done or has failed.
@@ -81,7 +95,7 @@ pub(super) fn answer(client: &Client, seats: &Seats, relayed: Relayed) -> Respon
             drop(seat);
             let _ = socket.map(|socket| socket.shutdown(Shutdown::Both));
         };
-        let body = move || boundary::within(fallen, || relay(&client, &relayed, taken));
+        let body = move || boundary::within(fallen, || work(taken));
         let thread = thread::Builder::new().name("relay".to_owned());
         if let Err(error) = thread.stack_size(STACK).spawn(body) {
             log::error!("no thread for a request to be passed on: {error}");
@@ -217,16 +231,18 @@ fn fields(request: &Request) -> Vec<(String, String)> {
             .split(',')
             .any(|own| own.trim().eq_ignore_ascii_case(name))
     };
-    let is_dropped = |name: &str| {
-        DROPPED.iter().any(|own| own.eq_ignore_ascii_case(name))
-            || DROPPED_FAMILIES
-                .iter()
-                .any(|family| starts_with(name, family))
-            || is_named(name)
-    };
-    let kept = request.headers.iter().filter(|(name, _)| !is_dropped(name));
+    let kept = request.headers.iter();
+    let kept = kept.filter(|(name, _)| !is_dropped(name) && !is_named(name));
     kept.map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Whether a field of that name is never passed on, in neither direction.
+pub(super) fn is_dropped(name: &str) -> bool {
+    DROPPED.iter().any(|own| own.eq_ignore_ascii_case(name))
+        || DROPPED_FAMILIES
+            .iter()
+            .any(|family| starts_with(name, family))
 }
 
 fn starts_with(name: &str, start: &str) -> bool {

@@ -41,6 +41,7 @@ impl Asking<'_> {
             | Action::Events
             | Action::Socket
             | Action::Tickets
+            | Action::Proxy
             | Action::Raw
             | Action::Logs => Ok(()),
             Action::Audit => match self.caller.means {

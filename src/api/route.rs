@@ -1,15 +1,23 @@
 //! Which path means what. All routes only read, but those that pass requests on and those that
 //! log in and out.
 
-use super::{logs, raw, session};
+use super::{description, lists, logs, proxy, raw, session};
 use crate::cluster::Kind;
+use crate::http::Request;
 
 /// Methods of most routes; those below [`raw::PREFIX`] have all.
-pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
+const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The routes that anyone may ask: what probes and load balancers need.
+/// The routes that anyone may ask: what probes and load balancers need, and what the others are.
 pub(super) const OPEN: &[&str] = &[
-    "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
+    "/",
+    "/health",
+    "/healthz",
+    "/livez",
+    "/ready",
+    "/readyz",
+    "/version",
+    "/api/openapi.yaml",
 ];
 
 /// The routes that need a token; metrics are open where that is set.
@@ -22,6 +30,7 @@ pub(super) const GUARDED: &[&str] = &[
     "/api/status/changes",
     "/api/metrics/runtime",
     "/api/audit",
+    "/api/metrics/history",
     "/api/k8s/nodes",
     "/api/k8s/pods",
     "/api/k8s/namespaces",
@@ -31,7 +40,11 @@ pub(super) const GUARDED: &[&str] = &[
 ];
 
 /// Where requests are passed on to the API server, as whoever asks.
-pub(super) const PASSED: &[&str] = &["/api/k8s/raw/PATH", "/api/k8s/logs/NAMESPACE/POD"];
+pub(super) const PASSED: &[&str] = &[
+    "/api/k8s/raw/PATH",
+    "/api/k8s/logs/NAMESPACE/POD",
+    "/api/k8s/proxy",
+];
 
 /// Routes with a token whose answers do not end.
 pub(super) const STREAMS: &[&str] = &["/api/realtime/events", "/ws"];
@@ -49,6 +62,7 @@ pub(super) enum Action {
     Health,
     Ready,
     Version,
+    Description,
     DetailedHealth,
     Features,
     Runtime,
@@ -56,9 +70,11 @@ pub(super) enum Action {
     Cluster,
     List(Kind),
     Changes,
+    History,
     Metrics,
     Audit,
     Logs,
+    Proxy,
     Raw,
     Events,
     Socket,
@@ -77,17 +93,20 @@ impl Action {
     pub(super) fn methods(self) -> Option<&'static str> {
         match self {
             Self::Raw => None,
+            Self::Proxy => Some(proxy::ALLOW),
             Self::Session => Some(session::ALLOW),
             Self::Pairing | Self::Tickets => Some(session::ALLOW_PAIRING),
             _ => Some(ALLOW),
         }
     }
 
-    /// What it answers with; none: that depends.
-    pub(super) fn media_type(self) -> Option<&'static str> {
+    /// What it answers that request with; none: that depends.
+    pub(super) fn media_type(self, request: &Request) -> Option<&'static str> {
         match self {
             Self::Raw | Self::Metrics | Self::Logs => None,
             Self::Events => Some("text/event-stream"),
+            Self::Description => Some(description::MEDIA_TYPE),
+            Self::List(_) => Some(lists::media_type(request)),
             _ => Some("application/json"),
         }
     }
@@ -99,6 +118,7 @@ pub(super) fn find(path: &str) -> Option<Action> {
         "/health" | "/healthz" | "/livez" => Action::Health,
         "/ready" | "/readyz" => Action::Ready,
         "/version" => Action::Version,
+        "/api/openapi.yaml" => Action::Description,
         "/api/health/detailed" => Action::DetailedHealth,
         "/api/status/features" => Action::Features,
         "/api/status/connectivity" => Action::Connectivity,
@@ -107,11 +127,13 @@ pub(super) fn find(path: &str) -> Option<Action> {
         "/metrics" => Action::Metrics,
         "/api/metrics/runtime" => Action::Runtime,
         "/api/audit" => Action::Audit,
+        "/api/metrics/history" => Action::History,
         "/api/realtime/events" => Action::Events,
         "/ws" => Action::Socket,
         "/api/realtime/tickets" => Action::Tickets,
         "/api/session" => Action::Session,
         "/api/session/pairing" => Action::Pairing,
+        "/api/k8s/proxy" => Action::Proxy,
         "/api/k8s/nodes" => Action::List(Kind::Node),
         "/api/k8s/pods" => Action::List(Kind::Pod),
         "/api/k8s/namespaces" => Action::List(Kind::Namespace),

@@ -118,7 +118,7 @@ fn read(body: &[u8]) -> Option<Credentials> {
 }
 
 /// Another type could be sent by a form of any page.
-fn not_json(request: &Request) -> Option<Response> {
+pub(super) fn not_json(request: &Request) -> Option<Response> {
     let given = request.headers.get("content-type").unwrap_or_default();
     let media_type = given.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case("application/json") {

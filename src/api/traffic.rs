@@ -42,7 +42,7 @@ fn class(action: Option<Action>) -> usize {
     match action {
         Some(Action::Index | Action::Health | Action::Ready | Action::Version) => 0,
         Some(Action::Metrics) => 1,
-        Some(Action::List(_) | Action::Logs | Action::Raw) => 3,
+        Some(Action::List(_) | Action::Logs | Action::Proxy | Action::Raw) => 3,
         Some(_) => 2,
         None => 4,
     }

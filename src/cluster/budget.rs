@@ -100,7 +100,7 @@ impl Heap {
         for name in [&pod.namespace, &pod.name, &pod.status] {
             self.name(name);
         }
-        for name in [&pod.node, &pod.owner].into_iter().flatten() {
+        for name in [&pod.node, &pod.owner, &pod.labels.0].into_iter().flatten() {
             self.name(name);
         }
     }
@@ -136,6 +136,15 @@ fn pod(names: &mut Names, i: usize) -> Pod {
         namespace: names.intern(&format!("team-{}-production", i % 50)),
         name: Name::from(format!("service-with-a-name-{app}-7c9d8f6b5-{i:05}")),
         uid: Uid::parse(&format!("7c0b8a5e-1f3d-4c6a-9b2e-0123456{i:05x}")),
+        labels: names.labels(|each| {
+            each("app.kubernetes.io/managed-by", "Helm");
+            each(
+                "app.kubernetes.io/name",
+                &format!("service-with-a-name-{app}"),
+            );
+            each("app.kubernetes.io/part-of", "shop");
+            each("pod-template-hash", "7c9d8f6b5");
+        }),
         created: 1_700_000_000 + number,
         node: Some(names.intern(&format!("node-{}.example.internal", i % 100))),
         owner: Some(names.intern(&format!("ReplicaSet/service-with-a-name-{app}-7c9d8f6b5"))),

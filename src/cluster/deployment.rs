@@ -1,6 +1,6 @@
 //! A deployment and how far it has come.
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 /// Counts as in `kubectl get deployments`.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,6 +8,7 @@ pub struct Deployment {
     pub namespace: Name,
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     /// Seconds since 1970; 0 when unknown.
     pub created: u32,
     /// `spec.replicas`.
@@ -82,6 +83,7 @@ mod tests {
             namespace: Name::from("a"),
             name: Name::from("web"),
             uid: None,
+            labels: Labels::default(),
             created: 0,
             desired: 3,
             updated: 3,

@@ -1,6 +1,6 @@
 //! A Kubernetes Event: something that was noticed about an object.
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 /// An Event of either API; a repeated one is the same object with a higher
 /// count.
@@ -9,6 +9,7 @@ pub struct Event {
     pub namespace: Name,
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     pub event_type: EventType,
     pub reason: Name,
     /// Bounded by whoever makes the row.
@@ -112,6 +113,7 @@ pub(super) mod tests {
             namespace: Name::from("default"),
             name: Name::from(name),
             uid: None,
+            labels: Labels::default(),
             event_type: EventType::Warning,
             reason: Name::from("BackOff"),
             message: Box::from("Back-off restarting failed container"),

@@ -17,6 +17,8 @@ const SMALL: usize = 256;
 pub struct Names {
     all: HashSet<Name>,
     prune_at: usize,
+    /// Where a text is put together before it is known whether it is new.
+    pub(super) scratch: String,
 }
 
 impl Names {

@@ -1,11 +1,12 @@
 //! A namespace.
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Namespace {
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     /// Seconds since 1970; 0 when unknown.
     pub created: u32,
     pub phase: NamespacePhase,

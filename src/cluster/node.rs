@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 /// A node without its heartbeat: a renewed lease or condition time is no change.
 ///
@@ -11,6 +11,7 @@ use super::{Kind, Name, Record, Uid};
 pub struct Node {
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     /// Seconds since 1970; 0 when unknown.
     pub created: u32,
     pub readiness: Readiness,
@@ -200,6 +201,7 @@ pub(super) mod tests {
         Node {
             name: Name::from(name),
             uid: None,
+            labels: Labels::default(),
             created: 1_700_000_000,
             readiness: Readiness::Ready,
             reason: Some(Name::from("KubeletReady")),

@@ -1,8 +1,8 @@
-//! A pod in about 150 bytes.
+//! A pod in 160 bytes.
 
 use std::net::IpAddr;
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 /// A pod as far as anyone here asks about it.
 ///
@@ -12,6 +12,7 @@ pub struct Pod {
     pub namespace: Name,
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     /// Seconds since 1970; 0 when unknown.
     pub created: u32,
     /// Where it was scheduled to.
@@ -139,6 +140,7 @@ pub(super) mod tests {
             namespace: Name::from(namespace),
             name: Name::from(name),
             uid: None,
+            labels: Labels::default(),
             created: 1_700_000_000,
             node: Some(Name::from("node-1")),
             owner: Some(Name::from("ReplicaSet/web-7d9f")),

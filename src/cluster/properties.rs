@@ -12,8 +12,8 @@ use super::event::tests::event;
 use super::node::tests::node;
 use super::pod::tests::pod;
 use super::{
-    Availability, Changes, Deployment, Key, Kind, Name, Namespace, NamespacePhase, Readiness,
-    Recent, Row, Rows, Service, ServiceType, Snapshot, State, Uid, Update, What,
+    Availability, Changes, Deployment, Key, Kind, Labels, Name, Namespace, NamespacePhase,
+    Readiness, Recent, Row, Rows, Service, ServiceType, Snapshot, State, Uid, Update, What,
 };
 
 type Id = (Kind, Key);
@@ -254,6 +254,7 @@ fn row(kind: Kind, seed: &Seed) -> Row {
         Kind::Namespace => Row::from(Namespace {
             name,
             uid,
+            labels: Labels::default(),
             created: number,
             phase: NamespacePhase::Active,
         }),
@@ -268,6 +269,7 @@ fn deployment(namespace: Name, name: Name, uid: Option<Uid>, number: u32) -> Dep
         namespace,
         name,
         uid,
+        labels: Labels::default(),
         created: 0,
         desired: 2,
         updated: number,
@@ -281,6 +283,7 @@ fn service(namespace: Name, name: Name, uid: Option<Uid>, number: u32) -> Servic
         namespace,
         name,
         uid,
+        labels: Labels::default(),
         created: number,
         service_type: ServiceType::ClusterIp,
         cluster_ip: None,

@@ -31,6 +31,11 @@ impl Recent {
         self.entries.iter().map(|entry| &entry.event)
     }
 
+    /// The same, each with how recent it is: seconds since 1970.
+    pub fn dated(&self) -> impl Iterator<Item = (u32, &Arc<Event>)> {
+        self.entries.iter().map(|entry| (entry.at, &entry.event))
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -1,6 +1,6 @@
 //! A service: how it is reached.
 
-use super::{Kind, Name, Record, Uid};
+use super::{Kind, Labels, Name, Record, Uid};
 
 /// Columns as in `kubectl get services`.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,6 +8,7 @@ pub struct Service {
     pub namespace: Name,
     pub name: Name,
     pub uid: Option<Uid>,
+    pub labels: Labels,
     /// Seconds since 1970; 0 when unknown.
     pub created: u32,
     pub service_type: ServiceType,
@@ -104,6 +105,7 @@ mod tests {
             namespace: Name::from("a"),
             name: Name::from("web"),
             uid: None,
+            labels: Labels::default(),
             created: 0,
             service_type: ServiceType::LoadBalancer,
             cluster_ip: Some(Name::from("10.43.0.7")),

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Changes, Deployment, Kind, Name, Namespace, Node, Pod, Recent, Service, Table, Usage};
+use super::{
+    Changes, Deployment, History, Kind, Name, Namespace, Node, Pod, Recent, Service, Table, Usage,
+};
 
 /// The cluster at one moment. It never changes; a clone shares the tables.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Snapshot {
     pub changes: Changes,
     /// None while nobody could measure it.
     pub usage: Option<Arc<Usage>>,
+    /// What it was over the last day; None before it was first measured.
+    pub history: Option<Arc<History>>,
     /// None until the server has answered.
     pub server: Option<ServerFacts>,
     pub(super) watches: [Watched; Kind::ALL.len()],
@@ -78,6 +82,7 @@ impl Snapshot {
             events: Recent::default(),
             changes: Changes::new(epoch),
             usage: None,
+            history: None,
             server: None,
             watches: std::array::from_fn(|_| Watched::default()),
             pages: std::array::from_fn(|_| Rendered::default()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::change::Recorder;
 use super::snapshot::Rendered;
-use super::{Availability, Key, Kind, Page, Row, Rows, ServerFacts, Snapshot, Usage};
+use super::{Availability, History, Key, Kind, Page, Row, Rows, ServerFacts, Snapshot, Usage};
 
 /// Everything that can happen to the state.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +70,11 @@ impl State {
             }
             Update::Usage(usage) => {
                 let usage = usage.map(|usage| Arc::new(usage.sorted()));
+                if let Some(usage) = &usage {
+                    let earlier = self.working.history.as_deref();
+                    let history = History::after(earlier, usage);
+                    self.working.history = Some(Arc::new(history));
+                }
                 let changed = self.working.usage != usage;
                 self.working.usage = usage;
                 self.touch(Kind::Node, changed);
@@ -295,6 +300,10 @@ mod tests {
         assert_eq!(usage.nodes.len(), 2);
         assert_eq!(usage.node("b"), Some(&used("b")));
         assert_eq!(usage.node("c"), None);
+        assert_eq!(before.history, None);
+        assert_eq!(after.history.as_ref().unwrap().tracks().len(), 2);
+        state.apply(Update::Usage(None), 3);
+        assert_eq!(state.snapshot().history, after.history);
     }
 
     #[test]

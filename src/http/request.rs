@@ -76,7 +76,7 @@ pub(super) enum Version {
 }
 
 impl Request {
-    /// A request without fields and body from 127.0.0.1, for tests of handlers.
+    /// A request without fields and body, as from 127.0.0.1.
     pub fn new(method: Method, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Request {
@@ -100,6 +100,16 @@ impl Request {
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
         self
+    }
+
+    /// The pairs of the query, percent-decoded; None for one that is not UTF-8. A name alone
+    /// has an empty value.
+    pub fn query_pairs(&self) -> impl Iterator<Item = Option<(Cow<'_, str>, Cow<'_, str>)>> {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode(name)?, decode(value)?))
+        })
     }
 
     /// The first value of that name in the query, percent-decoded; `+` is a space.
@@ -232,6 +242,18 @@ mod tests {
         assert_eq!(request.query_value("bad"), None);
         assert_eq!(request.query_value("cut"), None);
         assert_eq!(request.query_value("missing"), None);
+    }
+
+    #[test]
+    fn pairs_are_decoded_one_by_one() {
+        let request = Request::new(Method::Get, "/a?x=1&&na%6de=a%20b&flag&bad=%zz");
+        let pairs: Vec<_> = request.query_pairs().collect();
+        let pair =
+            |name: &str, value: &str| Some((name.to_owned().into(), value.to_owned().into()));
+        assert_eq!(
+            pairs,
+            [pair("x", "1"), pair("name", "a b"), pair("flag", ""), None]
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde_json::Error;
 pub use serde_json::Value;
 
 pub use few::Few;
-pub use place::Anything;
+pub use place::{Anything, Raw};
 pub use walk::Walk;
 
 /// Where one value belongs, and thereby of which type it must be.
@@ -40,6 +40,8 @@ pub enum Slot<'s, 't> {
     I32(&'s mut i32),
     F64(&'s mut f64),
     Value(&'s mut Value),
+    /// Any value, as it is written.
+    Raw(&'s mut &'t [u8]),
     Anything,
 }
 
@@ -266,6 +268,13 @@ mod tests {
         ] {
             assert!(told(text).starts_with(problem), "{text}: {}", told(text));
         }
+    }
+
+    #[test]
+    fn a_value_can_be_kept_as_it_is_written() {
+        let raw: Raw<'_> = read(br#" {"a" : [1, "\u0062"]} "#).unwrap();
+        assert_eq!(raw.0, br#"{"a" : [1, "\u0062"]}"#);
+        assert!(read::<Raw<'_>>(b"").is_err());
     }
 
     #[test]

@@ -10,6 +10,10 @@ use super::{Place, Room, Slot};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Anything;
 
+/// Any value as it is written, to be read later; empty if there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Raw<'t>(pub &'t [u8]);
+
 /// Types that are a slot themselves.
 macro_rules! places {
     ($($type:ty => $slot:ident,)+) => {
@@ -36,6 +40,12 @@ places! {
 impl<'t> Place<'t> for Anything {
     fn slot(&mut self) -> Slot<'_, 't> {
         Slot::Anything
+    }
+}
+
+impl<'t> Place<'t> for Raw<'t> {
+    fn slot(&mut self) -> Slot<'_, 't> {
+        Slot::Raw(&mut self.0)
     }
 }
 

@@ -18,6 +18,7 @@ impl<'t> Walk<'t> {
         };
         match (&mut slot, byte) {
             (Slot::Anything, _) => drop(self.skip()?),
+            (Slot::Raw(raw), _) => **raw = self.skip()?,
             (Slot::Value(value), _) => **value = serde_json::from_slice(self.skip()?)?,
             (Slot::Optional(_), b'n') => self.null()?,
             (Slot::Optional(room), _) => self.put(room.next())?,
@@ -114,6 +115,6 @@ fn expected(slot: &Slot<'_, '_>) -> &'static str {
             "a whole number within its limits"
         }
         Slot::F64(_) => "a number",
-        Slot::Optional(_) | Slot::Value(_) | Slot::Anything => "any value",
+        Slot::Optional(_) | Slot::Value(_) | Slot::Raw(_) | Slot::Anything => "any value",
     }
 }

@@ -139,6 +139,11 @@ impl Relayed {
 }
 
 impl Relay {
+    /// The connection, for those who take the answer themselves.
+    pub(super) fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// Whether anything of the answer came.
     pub fn begun(&self) -> bool {
         !self.first.is_empty()

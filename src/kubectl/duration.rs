@@ -1,9 +1,11 @@
 //! Durations: as flags have them, and as ages are shown.
 //!
 //! The first is Go's syntax (`1h2m3.5s`), the second what kubectl shows where the server
-//! does not: a few digits with the largest units.
+//! does not.
 
 use std::time::SystemTime;
+
+use crate::age;
 
 /// Seconds of a text such as `1m30s`, `500ms` or `0`.
 ///
@@ -69,7 +71,7 @@ pub fn shown(seconds: f64) -> String {
 
 /// How long ago that time was, `<unknown>` if it is none.
 pub fn since(time: &str) -> String {
-    seconds_since(time).map_or_else(|| "<unknown>".to_owned(), age)
+    seconds_since(time).map_or_else(|| "<unknown>".to_owned(), age::shown)
 }
 
 /// Seconds since that time.
@@ -80,35 +82,6 @@ pub fn seconds_since(time: &str) -> Option<i64> {
         Err(ahead) => i64::try_from(ahead.duration().as_secs()).map(|seconds| -seconds),
     };
     seconds.ok()
-}
-
-/// How long ago: `5d3h`, `47m`, `<invalid>` for a time to come.
-pub fn age(seconds: i64) -> String {
-    const MINUTE: i64 = 60;
-    const HOUR: i64 = 60 * MINUTE;
-    const DAY: i64 = 24 * HOUR;
-    const YEAR: i64 = 365 * DAY;
-    let pair = |large: i64, first: &str, small: i64, second: &str| {
-        let (whole, part) = (seconds / large, seconds % large / small);
-        if part == 0 {
-            format!("{whole}{first}")
-        } else {
-            format!("{whole}{first}{part}{second}")
-        }
-    };
-    match seconds {
-        ..-1 => "<invalid>".to_owned(),
-        -1 => "0s".to_owned(),
-        _ if seconds < 2 * MINUTE => format!("{seconds}s"),
-        _ if seconds < 10 * MINUTE => pair(MINUTE, "m", 1, "s"),
-        _ if seconds < 3 * HOUR => format!("{}m", seconds / MINUTE),
-        _ if seconds < 8 * HOUR => pair(HOUR, "h", MINUTE, "m"),
-        _ if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
-        _ if seconds < 8 * DAY => pair(DAY, "d", HOUR, "h"),
-        _ if seconds < 2 * YEAR => format!("{}d", seconds / DAY),
-        _ if seconds < 8 * YEAR => pair(YEAR, "y", DAY, "d"),
-        _ => format!("{}y", seconds / YEAR),
-    }
 }
 
 #[cfg(test)]
@@ -147,26 +120,6 @@ mod tests {
             "26h3m4.25s",
         ] {
             assert_eq!(shown(seconds(text).unwrap()), text);
-        }
-    }
-
-    #[test]
-    fn ages_have_few_digits() {
-        for (seconds, expected) in [
-            (-5, "<invalid>"),
-            (0, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (125, "2m5s"),
-            (600, "10m"),
-            (3 * 3600 + 60, "3h1m"),
-            (9 * 3600, "9h"),
-            (50 * 3600, "2d2h"),
-            (9 * 86400, "9d"),
-            (800 * 86400, "2y70d"),
-            (9 * 365 * 86400, "9y"),
-        ] {
-            assert_eq!(age(seconds), expected);
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::Facts;
 use crate::cluster::{
-    Availability, Changes, Deployment, Kind, Name, Namespace, NamespacePhase, Node, NodeSystem,
-    NodeUsage, Pod, PodPhase, Pressures, Readiness, Requests, Resources, Row, Rows, ServerFacts,
-    State, Update, Usage, UsageSource,
+    Availability, Changes, Deployment, Kind, Labels, Name, Namespace, NamespacePhase, Node,
+    NodeSystem, NodeUsage, Pod, PodPhase, Pressures, Readiness, Requests, Resources, Row, Rows,
+    ServerFacts, State, Update, Usage, UsageSource,
 };
 use crate::control::proto::{AgentStatus, ProxyStatus};
 
@@ -120,6 +120,7 @@ pub(super) fn node(name: &str) -> Node {
     Node {
         name: Name::from(name),
         uid: None,
+        labels: Labels::default(),
         created: THEN,
         readiness: Readiness::Ready,
         reason: None,
@@ -149,6 +150,7 @@ pub(super) fn pod(name: &str, status: &str) -> Pod {
         namespace: Name::from("default"),
         name: Name::from(name),
         uid: None,
+        labels: Labels::default(),
         created: THEN,
         node: Some(Name::from("node-1")),
         owner: Some(Name::from("ReplicaSet/web-7d9f")),
@@ -171,6 +173,7 @@ pub(super) fn deployment(name: &str, ready: u32) -> Deployment {
         namespace: Name::from("default"),
         name: Name::from(name),
         uid: None,
+        labels: Labels::default(),
         created: THEN,
         desired: 2,
         updated: 2,
@@ -183,6 +186,7 @@ fn namespace(name: &str) -> Namespace {
     Namespace {
         name: Name::from(name),
         uid: None,
+        labels: Labels::default(),
         created: THEN,
         phase: NamespacePhase::Active,
     }

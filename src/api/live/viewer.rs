@@ -237,7 +237,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Kind, Namespace, NamespacePhase, Row, Rows, State, Update};
+    use crate::cluster::{Kind, Labels, Namespace, NamespacePhase, Row, Rows, State, Update};
 
     const EPOCH: u64 = 7;
 
@@ -252,6 +252,7 @@ mod tests {
             name: name.into(),
             phase: NamespacePhase::Active,
             uid: None,
+            labels: Labels::default(),
             created: 1,
         };
         state.apply(Update::Applied(Row::from(namespace)), 2);

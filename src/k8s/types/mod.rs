@@ -7,9 +7,9 @@ mod node;
 mod pod;
 mod text;
 
-use crate::json::{Few, given, object};
+use crate::json::{Few, Raw, given, object};
 
-pub use node::{Address, Node, NodeInfo, NodeMetadata, NodeSpec, NodeStatus, ResourceList};
+pub use node::{Address, Node, NodeInfo, NodeSpec, NodeStatus, ResourceList};
 pub use pod::{
     Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, Reason, Terminated,
 };
@@ -31,6 +31,8 @@ object! {
         pub namespace: Text<'a> = "namespace",
         pub uid: Text<'a> = "uid",
         pub creation_timestamp: Text<'a> = "creationTimestamp",
+        /// An object of text, or null.
+        pub labels: Raw<'a> = "labels",
         pub deletion_timestamp: Text<'a> = "deletionTimestamp",
         pub owner_references: Few<OwnerReference<'a>, 1> = "ownerReferences",
     }

@@ -126,7 +126,7 @@ pub(super) fn job(_: &Reader<'_>, job: &mut Value) -> Result<(), Failure> {
     let ago = |field: &str| duration::seconds_since(text(&status[field]));
     let lasted = ago("startTime").zip(ago("completionTime"));
     if let Some((started, completed)) = lasted {
-        put(job, "lasted", duration::age(started - completed).into());
+        put(job, "lasted", crate::age::shown(started - completed).into());
     }
     if job["spec"]["completionMode"] == "Indexed" {
         let all = text(&job["status"]["completedIndexes"]);

@@ -1,6 +1,6 @@
 //! Rows of events, of the old and the new way to write them.
 
-use super::{seconds, some};
+use super::{labels, seconds, some};
 use crate::cluster::{Event, EventType, InvolvedObject, Name, Names, Uid, bounded};
 use crate::k8s::types;
 
@@ -24,6 +24,7 @@ pub(super) fn row(object: &types::Event<'_>, names: &mut Names) -> Event {
         namespace: names.intern(&metadata.namespace),
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
+        labels: labels(metadata, names),
         event_type: EventType::parse(&object.event_type),
         reason: names.intern(&object.reason),
         message: Box::from(bounded(&object.message, MESSAGE)),

@@ -7,7 +7,9 @@ mod service;
 
 use std::time::SystemTime;
 
-use crate::cluster::{Deployment, Key, Kind, Name, Names, Namespace, NamespacePhase, Row, Uid};
+use crate::cluster::{
+    Deployment, Key, Kind, Labels, Name, Names, Namespace, NamespacePhase, Row, Uid,
+};
 use crate::json::{self, Place};
 use crate::k8s::types::{self, Metadata, Text};
 
@@ -19,7 +21,7 @@ pub fn row(kind: Kind, text: &[u8], names: &mut Names) -> Result<(Row, usize), s
     match kind {
         Kind::Node => read(text, |object| node::row(object, names)),
         Kind::Pod => read(text, |object| pod::row(object, names)),
-        Kind::Namespace => read(text, namespace),
+        Kind::Namespace => read(text, |object| namespace(object, names)),
         Kind::Deployment => read(text, |object| deployment(object, names)),
         Kind::Service => read(text, |object| service::row(object, names)),
         Kind::Event => read(text, |object| event::row(object, names)),
@@ -46,17 +48,13 @@ pub fn key(text: &[u8], names: &mut Names) -> Result<Key, serde_json::Error> {
     })
 }
 
-fn namespace(object: &types::Namespace<'_>) -> Namespace {
-    let Metadata {
-        name,
-        uid,
-        creation_timestamp,
-        ..
-    } = &object.metadata;
+fn namespace(object: &types::Namespace<'_>, names: &mut Names) -> Namespace {
+    let metadata = &object.metadata;
     Namespace {
-        name: Name::from(&**name),
-        uid: Uid::parse(uid),
-        created: seconds(creation_timestamp),
+        name: Name::from(&*metadata.name),
+        uid: Uid::parse(&metadata.uid),
+        labels: labels(metadata, names),
+        created: seconds(&metadata.creation_timestamp),
         phase: NamespacePhase::parse(&object.status.phase),
     }
 }
@@ -67,12 +65,24 @@ fn deployment(object: &types::Deployment<'_>, names: &mut Names) -> Deployment {
         namespace: names.intern(&metadata.namespace),
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
+        labels: labels(metadata, names),
         created: seconds(&metadata.creation_timestamp),
         desired: object.spec.replicas.unwrap_or(1),
         updated: object.status.updated_replicas,
         ready: object.status.ready_replicas,
         available: object.status.available_replicas,
     }
+}
+
+/// What is not an object of text has no labels: no server sends that.
+fn labels(metadata: &Metadata<'_>, names: &mut Names) -> Labels {
+    names.labels(|each| {
+        let mut walk = json::Walk::new(metadata.labels.0);
+        let _ = walk.fields(&mut |key, walk| {
+            each(key, &walk.value::<Text<'_>>()?);
+            Ok(())
+        });
+    })
 }
 
 /// Shared text, none for empty text.
@@ -114,6 +124,32 @@ mod tests {
         };
         assert_eq!(deployment.readiness(), "1/1");
         assert_eq!(key(text, &mut names).unwrap(), Key::namespaced("a", "web"));
+    }
+
+    #[test]
+    fn every_kind_has_its_labels() {
+        let mut names = Names::new();
+        for labels in ["null", "{}", "[7]"] {
+            let text = format!(r#"{{"metadata":{{"name":"a","labels":{labels}}}}}"#);
+            let Ok((Row::Pod(pod), _)) = row(Kind::Pod, text.as_bytes(), &mut names) else {
+                panic!("a pod is one");
+            };
+            assert_eq!(pod.labels, Labels::default(), "{labels}");
+        }
+        let text = br#"{"metadata":{"name":"a","labels":{"app":"w\u0065b","none":null}}}"#;
+        for kind in Kind::ALL {
+            let (row, _) = row(kind, text, &mut names).unwrap();
+            let labels = match &row {
+                Row::Node(row) => &row.labels,
+                Row::Pod(row) => &row.labels,
+                Row::Namespace(row) => &row.labels,
+                Row::Deployment(row) => &row.labels,
+                Row::Service(row) => &row.labels,
+                Row::Event(row) => &row.labels,
+            };
+            let pairs: Vec<_> = labels.iter().collect();
+            assert_eq!(pairs, [("app", "web"), ("none", "")], "{kind:?}");
+        }
     }
 
     #[test]

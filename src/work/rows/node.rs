@@ -1,9 +1,9 @@
 //! Rows of nodes.
 
-use super::seconds;
-use crate::cluster::{Name, Names, Node, NodeSystem, Pressures, Readiness, Resources, Uid};
+use super::{labels, seconds};
+use crate::cluster::{Labels, Name, Names, Node, NodeSystem, Pressures, Readiness, Resources, Uid};
 use crate::k8s::quantity::{millis, units};
-use crate::k8s::types::{self, NodeMetadata, NodeStatus, ResourceList, Text};
+use crate::k8s::types::{self, NodeStatus, ResourceList, Text};
 
 const ROLE: &str = "node-role.kubernetes.io/";
 const REGION: &str = "topology.kubernetes.io/region";
@@ -15,15 +15,12 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         .conditions
         .iter()
         .find(|c| &*c.condition_type == "Ready");
-    let label = |name: &str| {
-        let mut labels = metadata.labels.0.iter();
-        labels
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| Name::from(&**value))
-    };
+    let labels = labels(metadata, names);
+    let label = |name: &str| labels.get(name).map(Name::from);
     Node {
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
+        labels: labels.clone(),
         created: seconds(&metadata.creation_timestamp),
         // As kubectl has it: a node that is no longer heard of is not ready.
         readiness: match ready.map(|ready| &*ready.status) {
@@ -34,7 +31,7 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
         reason: ready.and_then(|ready| some(&ready.reason)),
         unschedulable: spec.unschedulable,
         pressures: pressures(status),
-        roles: roles(metadata),
+        roles: roles(&labels),
         system: system(status, names),
         capacity: resources(&status.capacity),
         allocatable: resources(&status.allocatable),
@@ -46,14 +43,17 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
     }
 }
 
-/// Sorted, because the labels are.
-fn roles(metadata: &NodeMetadata<'_>) -> Box<[Name]> {
-    let labels = metadata.labels.0.iter();
-    let roles = labels.filter_map(|(label, _)| label.strip_prefix(ROLE));
-    roles
+/// Sorted.
+fn roles(labels: &Labels) -> Box<[Name]> {
+    let named = labels
+        .iter()
+        .filter_map(|(label, _)| label.strip_prefix(ROLE));
+    let mut roles: Box<[Name]> = named
         .filter(|role| !role.is_empty())
         .map(Name::from)
-        .collect()
+        .collect();
+    roles.sort_unstable();
+    roles
 }
 
 fn pressures(status: &NodeStatus<'_>) -> Pressures {

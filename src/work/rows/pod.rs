@@ -1,6 +1,6 @@
 //! Rows of pods, with the STATUS that `kubectl get pods` shows.
 
-use super::{seconds, some};
+use super::{labels, seconds, some};
 use crate::cluster::{Name, Names, Pod, PodPhase, Requests, Uid};
 use crate::k8s::quantity;
 use crate::k8s::types::{self, Container, ContainerStatus, PodStatus, Terminated};
@@ -12,6 +12,7 @@ pub(super) fn row(object: &types::Pod<'_>, names: &mut Names) -> Pod {
         namespace: names.intern(&metadata.namespace),
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
+        labels: labels(metadata, names),
         created: seconds(&metadata.creation_timestamp),
         node: some(&spec.node_name, names),
         owner: owner(object, names),

@@ -1,6 +1,6 @@
 //! Rows of services, with the columns that `kubectl get services` shows.
 
-use super::{seconds, some};
+use super::{labels, seconds, some};
 use crate::cluster::{Name, Names, Service, ServiceType, Uid};
 use crate::k8s::types::{self, Text};
 
@@ -10,6 +10,7 @@ pub(super) fn row(object: &types::Service<'_>, names: &mut Names) -> Service {
         namespace: names.intern(&metadata.namespace),
         name: Name::from(&*metadata.name),
         uid: Uid::parse(&metadata.uid),
+        labels: labels(metadata, names),
         created: seconds(&metadata.creation_timestamp),
         service_type: ServiceType::parse(&object.spec.service_type),
         cluster_ip: some(&object.spec.cluster_ip, names),

@@ -9,20 +9,22 @@ use pipeops_agent::commands::{Command, Printed, Stream};
 use pipeops_agent::kubectl::flags::{self, Flag, Kind, flag, switch};
 use pipeops_agent::kubectl::jsonpath::JsonPath;
 use pipeops_agent::kubectl::resources;
-use pipeops_agent::{frames, json, k8s, yaml};
+use pipeops_agent::report::Query;
+use pipeops_agent::{cluster, frames, json, k8s, yaml};
 use serde_json::Value;
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All there are, by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("arguments", arguments),
     ("chunks", chunks),
     ("command", command),
     ("frames", journal),
     ("json", value),
     ("jsonpath", jsonpath),
+    ("query", query),
     ("selector", selector),
     ("watch", line),
     ("yaml", documents),
@@ -140,6 +142,23 @@ pub fn jsonpath(bytes: &[u8]) {
         && let Ok(object) = serde_json::from_str(object)
     {
         let _ = (path.text(&object), path.find(&object).map(drop));
+    }
+}
+
+/// A parameter and a value on each line: a query for any list is read or refused, and what
+/// asks for nothing in particular is the whole list.
+pub fn query(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let pairs = text
+        .lines()
+        .map(|line| line.split_once('=').unwrap_or((line, "")));
+    for kind in cluster::Kind::ALL {
+        match Query::read(kind, pairs.clone()) {
+            Ok(query) => assert!(!text.is_empty() || query == Query::default()),
+            Err(problem) => assert!(!problem.is_empty() && !text.is_empty()),
+        }
     }
 }
 

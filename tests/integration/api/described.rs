@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{agent, ask};
+use super::{TOKEN, agent, ask};
 use crate::support::{Agent, Answer, Page, TinyApi, eventually};
-
-const TOKEN: &str = "Authorization: Bearer test-api-token\r\n";
 
 fn page() -> Page {
     Page::read("openapi.yaml")
@@ -56,9 +54,16 @@ fn the_page_has_the_routes_and_the_routes_answer_as_it_says() {
     let others = [routes(&agent, "streams"), routes(&agent, "sessions")].concat();
     let all: BTreeSet<_> = asked.iter().cloned().chain(others).chain(passed).collect();
     assert_eq!(page.paths(), all);
+    for method in ["POST", "GET"] {
+        let documented = page.operation(method, "/api/k8s/proxy").is_some();
+        assert_eq!(documented, method == "POST", "{method}");
+    }
 
     let mut wrong = Vec::new();
-    for path in &asked {
+    // It is no text on its way.
+    let asked = asked.iter().filter(|path| *path != "/api/openapi.yaml");
+    let some = ["/api/k8s/pods?limit=1", "/api/k8s/pods?as=table"];
+    for path in asked.map(String::as_str).chain(some) {
         let answer = agent.get(path);
         // This token only reads, and not this.
         let status = if path == "/api/audit" { 403 } else { 200 };
@@ -81,7 +86,9 @@ fn refusals_are_as_the_page_says() {
         ("/api/status/changes?since=x", TOKEN, 400),
         ("/api/k8s/logs/a/b", "", 401),
         ("/api/k8s/logs/a/b?tail=x", TOKEN, 400),
+        ("/api/k8s/pods?limit=x", TOKEN, 400),
         ("/version", "Accept: text/html\r\n", 406),
+        ("/api/openapi.yaml", "", 406),
     ] {
         let answer = ask(&agent, "GET", path, fields);
         assert_eq!(answer.status, status, "{path}: {answer:?}");

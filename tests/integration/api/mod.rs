@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 mod described;
+mod lists;
 mod live;
 mod metrics;
+mod proxy;
 mod security;
 mod socket;
 
@@ -18,13 +20,14 @@ use super::support::{Agent, Answer, TinyApi, eventually, request_with};
 const OPEN: [&str; 7] = [
     "/", "/health", "/healthz", "/livez", "/ready", "/readyz", "/version",
 ];
-const GUARDED: [&str; 13] = [
+const GUARDED: [&str; 14] = [
     "/api/health/detailed",
     "/api/status/features",
     "/api/status/connectivity",
     "/api/status/cluster",
     "/api/status/changes",
     "/api/metrics/runtime",
+    "/api/metrics/history",
     "/api/k8s/nodes",
     "/api/k8s/pods",
     "/api/k8s/namespaces",
@@ -33,6 +36,9 @@ const GUARDED: [&str; 13] = [
     "/api/k8s/events",
     "/api/status/changes?since=0",
 ];
+
+/// A line with the API token.
+const TOKEN: &str = "Authorization: Bearer test-api-token\r\n";
 
 fn agent(api: &TinyApi) -> Agent {
     let agent = Agent::start(&api.kubeconfig(), &[]);
@@ -65,7 +71,12 @@ fn every_route_answers_json_with_and_without_its_body() {
         let answer = agent.get(path);
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let kept = if path.starts_with("/api/k8s/") {
+            "private, no-cache"
+        } else {
+            "no-store"
+        };
+        assert_eq!(answer.header("cache-control"), Some(kept), "{path}");
         assert!(answer.json().is_object(), "{path}");
     }
     for path in OPEN {
@@ -164,6 +175,27 @@ fn figures_of_the_process_are_those_of_the_kernel() {
     let answered = runtime["http"]["requests"].as_u64().unwrap();
     let now = agent.json("/api/metrics/runtime")["http"]["requests"].as_u64();
     assert_eq!(now, Some(answered + 1));
+}
+
+#[test]
+fn the_history_has_what_was_measured() {
+    let api = TinyApi::start();
+    let agent = agent(&api);
+    let history = eventually("a first sample", || {
+        let history = agent.json("/api/metrics/history");
+        history["nodes"][0].is_object().then_some(history)
+    });
+    assert_eq!(history["interval_seconds"], 300);
+    let node = &history["nodes"][0];
+    assert_eq!(node["name"], "edge-1");
+    let point = &node["cpu_millicores"][0];
+    assert_eq!(point[1], 438, "{history}");
+    assert_eq!(point[0].as_u64().unwrap() % 300, 0);
+    // Of 64 KiB each.
+    let memory = node["memory_bytes"][0][1].as_u64().unwrap();
+    assert_eq!(memory, 2_043_512 * 1024 / 65_536 * 65_536);
+    assert_eq!(history["total"]["memory_bytes"], node["memory_bytes"]);
+    assert_eq!(history["nodes_left_out"], 0);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn converse(stream: TcpStream, review: &Value, pods: usize) -> io::Result<()> {
         let body = answer(path, review, pods).to_string();
         write!(
             answers,
-            "{head}Content-Length: {}\r\n\r\n{body}",
+            "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
     }
@@ -153,7 +153,8 @@ fn answer(path: &str, review: &Value, pods: usize) -> Value {
 fn node() -> Value {
     let size = json!({"cpu": "4", "memory": "8048872Ki", "pods": "110"});
     json!({
-        "metadata": {"name": "edge-1", "uid": "3d1d7c1e-2b0a-4d52-8a77-0f6f8a4a9f01"},
+        "metadata": {"name": "edge-1", "uid": "3d1d7c1e-2b0a-4d52-8a77-0f6f8a4a9f01",
+            "labels": {"kubernetes.io/arch": "arm64"}},
         "spec": {"providerID": "k3s://edge-1"},
         "status": {
             "capacity": size,
@@ -169,7 +170,8 @@ fn pod(index: usize) -> Value {
     // All but the first have long names, so that a list is long for its pods.
     let name = format!("web-{index}{}", "-a".repeat(index.min(120)));
     json!({
-        "metadata": {"name": name, "namespace": "shop", "uid": uid},
+        "metadata": {"name": name, "namespace": "shop", "uid": uid,
+            "labels": {"app": "web", "index": index.to_string()}},
         "spec": {"nodeName": "edge-1", "containers": [{"name": "web", "image": "nginx"}]},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
     })
