@@ -3,6 +3,7 @@
 //! What is in the cluster is told to whoever may list it there. The agent itself is a path, for
 //! which a role can give the right (`nonResourceURLs`).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -49,9 +50,9 @@ impl Asking<'_> {
                     let detail = "the audit is read with an API token of the scope admin";
                     Err(Refusal::Forbidden(detail.to_owned()))
                 }
-                _ => self.must(Wish::Path(path)),
+                _ => self.must(Wish::Path(&place(path))),
             },
-            _ => self.must(Wish::Path(path)),
+            _ => self.must(Wish::Path(&place(path))),
         }
     }
 
@@ -130,6 +131,15 @@ impl Asking<'_> {
             true => Err(self.forbidden(list(kind, ""))),
             false => Ok(Some(seen)),
         }
+    }
+}
+
+/// Under which path a role gives the right to a route about the agent. All below `/api` is
+/// given to every user of Kubernetes (`system:discovery`), so that is `/agent` there.
+fn place(path: &str) -> Cow<'_, str> {
+    match path.strip_prefix("/api/") {
+        Some(rest) => Cow::Owned(format!("/agent/{rest}")),
+        None => Cow::Borrowed(path),
     }
 }
 

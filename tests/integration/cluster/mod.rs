@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod callers;
 mod changes;
 mod chart;
 mod described;
