@@ -86,7 +86,7 @@ impl Api {
 
     /// `POST /api/realtime/tickets`.
     pub(super) fn ticket(&self, request: &Request, asking: Asking<'_>) -> Response {
-        if let Some(problem) = not_json(request) {
+        if let Some(problem) = not_empty(request) {
             return problem;
         }
         let (ticket, lives) = self.gate.ticket(asking.caller, asking.now);
@@ -98,7 +98,7 @@ impl Api {
     }
 
     pub(super) fn pairing(&self, request: &Request, now: Instant) -> Response {
-        if let Some(problem) = not_json(request) {
+        if let Some(problem) = not_empty(request) {
             return problem;
         }
         match self.gate.offer_code(request.peer.ip(), now) {
@@ -115,6 +115,18 @@ impl Api {
 
 fn read(body: &[u8]) -> Option<Credentials> {
     serde_json::from_slice(body).ok()
+}
+
+/// What needs to be told nothing gets an empty object.
+fn not_empty(request: &Request) -> Option<Response> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let problem = not_json(request);
+    problem.or_else(|| match serde_json::from_slice(&request.body) {
+        Ok(Nothing {}) if request.body.trim_ascii_start().starts_with(b"{") => None,
+        _ => Some(Response::problem(400, "Bad Request", "send {}")),
+    })
 }
 
 /// Another type could be sent by a form of any page.

@@ -160,6 +160,10 @@ fn what_is_sent_to_log_in_must_be_what_no_form_can_send() {
         let refused = rig.send("POST", "/api/session/pairing", fields, "{}");
         assert_problem(&refused, 415, "application/json");
     }
+    for body in ["", "[]", "null", "{\"a\": 1}"] {
+        let refused = rig.send("POST", "/api/session/pairing", JSON, body);
+        assert_problem(&refused, 400, "send {}");
+    }
     for body in [
         "",
         "{}",
