@@ -1,8 +1,9 @@
 //! Every setting, once: the help, the reference page and the reading of flags,
 //! environment and file all come from this table.
 
-use self::Fallback::{Nothing, Value, Words};
-use self::Group::{ControlPlane, Kubernetes, Local, Process};
+use super::kind::Fallback::{self, Nothing, Value, Words};
+use super::kind::Group::{self, ControlPlane, Kubernetes, Local, Process};
+use super::kind::Kind;
 
 /// What a setting is called in code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,9 @@ pub enum Key {
     Context,
     Listen,
     Port,
+    TlsCertFile,
+    TlsKeyFile,
+    TlsListen,
     ApiToken,
     ApiTokenFile,
     MetricsOpen,
@@ -50,44 +54,6 @@ pub struct Setting {
     pub help: &'static str,
 }
 
-/// The headings of the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    ControlPlane,
-    Kubernetes,
-    Local,
-    Process,
-}
-
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Text,
-    Secret,
-    File,
-    /// Files with ':' between them.
-    Files,
-    Folder,
-    Url,
-    Duration,
-    Size,
-    Port,
-    /// Addresses with ',' between them.
-    Addresses,
-    Level,
-    Format,
-    Switch,
-}
-
-/// What holds where nothing is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    Nothing,
-    Value(&'static str),
-    /// Found out when the agent starts, as these words say.
-    Words(&'static str),
-}
-
 impl Key {
     /// The row of the table.
     pub fn setting(self) -> &'static Setting {
@@ -96,42 +62,8 @@ impl Key {
     }
 }
 
-impl Group {
-    pub const ALL: [Group; 4] = [ControlPlane, Kubernetes, Local, Process];
-
-    pub fn heading(self) -> &'static str {
-        match self {
-            ControlPlane => "Control plane; without a token the agent is standalone",
-            Kubernetes => "Kubernetes; inside a cluster nothing is needed",
-            Local => "Local HTTP",
-            Process => "Process",
-        }
-    }
-}
-
-impl Kind {
-    /// What stands for a value in the help; empty for a switch.
-    pub fn placeholder(self) -> &'static str {
-        match self {
-            Kind::Text => "NAME",
-            Kind::Secret => "SECRET",
-            Kind::File => "FILE",
-            Kind::Files => "FILE[:FILE]",
-            Kind::Folder => "FOLDER",
-            Kind::Url => "URL",
-            Kind::Duration => "TIME",
-            Kind::Size => "SIZE",
-            Kind::Port => "PORT",
-            Kind::Addresses => "ADDRESS[,..]",
-            Kind::Level => "LEVEL",
-            Kind::Format => "FORMAT",
-            Kind::Switch => "",
-        }
-    }
-}
-
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 27] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -291,6 +223,36 @@ pub static SETTINGS: [Setting; 24] = [
         kind: Kind::Port,
         default: Value("8080"),
         help: "port of addresses without one",
+    },
+    Setting {
+        key: Key::TlsCertFile,
+        group: Local,
+        name: "tls_cert_file",
+        flag: Some("tls-cert-file"),
+        env: "PIPEOPS_TLS_CERT_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "certificate of this agent, PEM: serve by TLS, too",
+    },
+    Setting {
+        key: Key::TlsKeyFile,
+        group: Local,
+        name: "tls_key_file",
+        flag: Some("tls-key-file"),
+        env: "PIPEOPS_TLS_KEY_FILE",
+        kind: Kind::File,
+        default: Nothing,
+        help: "its private key, PEM",
+    },
+    Setting {
+        key: Key::TlsListen,
+        group: Local,
+        name: "tls_listen",
+        flag: Some("tls-listen"),
+        env: "PIPEOPS_TLS_LISTEN",
+        kind: Kind::Addresses,
+        default: Words("all, port 8443"),
+        help: "addresses to serve by TLS",
     },
     Setting {
         key: Key::ApiToken,
