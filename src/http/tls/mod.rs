@@ -34,7 +34,7 @@ pub(super) use self::certificate::Certificate;
 pub use self::certificate::Files;
 
 /// Connections on their way to this thread. Full: the rest waits in the backlog.
-const ARRIVALS: usize = 64;
+const ARRIVALS: usize = 256;
 /// What the kernel may hold between this thread and the front, each way; it doubles that.
 const BETWEEN: usize = 32 * 1024;
 /// Bytes read at once, shared by all connections: what one record holds.
