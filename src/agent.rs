@@ -1,13 +1,15 @@
 //! Wiring only: builds the parts, makes the channels, fills the group, runs it.
 
+mod error;
 mod kept;
 
-use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
+use self::error::{failed, mistaken, unbound, wrong};
 use crate::api::{self, Api};
 use crate::chain::Chain;
 use crate::cluster::{Kind, Published, State, Update, publication};
@@ -29,6 +31,8 @@ use crate::work::{Feed, Heartbeat, Identity, Keeper, Limits, Session, Status, Su
 use crate::{process, version};
 use kept::{Kept, policy, recall};
 
+pub use self::error::Error;
+
 /// Virtual; a thread costs the pages it touches.
 const STACK: usize = 512 * 1024;
 /// From the first interrupt to the end of the process.
@@ -40,35 +44,11 @@ const UPDATES: usize = 256;
 /// minutes without a turn is a bug.
 const SILENCE: Duration = Duration::from_secs(180);
 
-/// Why the agent did not run to its end.
-#[derive(Debug)]
-pub enum Error {
-    /// To be corrected by the operator.
-    Configuration(Box<dyn std::error::Error + Send + Sync>),
-    Failed(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(error) | Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Configuration(error) | Self::Failed(error) => error.source(),
-        }
-    }
-}
-
 /// Runs until a signal comes or a thread ends.
 pub fn run(settings: &Settings, signals: Signals) -> Result<(), Error> {
     let started = Instant::now();
     process::raise_open_files();
-    let front = Front::bind(settings.http()).map_err(failed)?;
+    let front = Front::bind(settings.http()).map_err(unbound)?;
     let target = k8s::target(&settings.kubernetes()).map_err(mistaken)?;
     announce(&front, &target);
     let mut agent = Agent::new(settings, Arc::new(target), started)?;
@@ -90,7 +70,13 @@ pub fn run(settings: &Settings, signals: Signals) -> Result<(), Error> {
 }
 
 fn announce(front: &Front, target: &k8s::Target) {
-    let addresses: Vec<String> = front.addresses().iter().map(ToString::to_string).collect();
+    let texts = |addresses: Vec<SocketAddr>| -> Vec<String> {
+        addresses.iter().map(ToString::to_string).collect()
+    };
+    let (addresses, secure) = (texts(front.addresses()), texts(front.tls_addresses()));
+    if !secure.is_empty() {
+        log::info!("speaking TLS on {}", secure.join(", "));
+    }
     log::info!(
         "pipeops-agent {} ({}), Kubernetes at {}, listening on {}",
         version::VERSION,
@@ -339,10 +325,6 @@ impl Agent {
     }
 }
 
-fn wrong(problem: String) -> Error {
-    Error::Configuration(problem.into())
-}
-
 fn thread_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Node => "watch-nodes",
@@ -352,12 +334,4 @@ fn thread_name(kind: Kind) -> &'static str {
         Kind::Service => "watch-services",
         Kind::Event => "watch-events",
     }
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Failed(Box::new(error))
-}
-
-fn mistaken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Configuration(Box::new(error))
 }

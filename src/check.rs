@@ -4,6 +4,7 @@
 //! It only asks. What it would need to change to find out, it does not find out.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,6 +68,12 @@ fn configuration(report: &mut Report, settings: &Settings) {
     for line in effective(settings) {
         report.fine(&line);
     }
+    if let Some(tls) = settings.http().tls {
+        match tls.files.check() {
+            Ok(()) => report.fine(&by_tls(settings, &tls.listen)),
+            Err(problem) => report.fail(&format!("TLS: {problem}"), "see docs/API.md"),
+        }
+    }
     for warning in &settings.warnings {
         report.warn(warning, "see pipeops-agent --help");
     }
@@ -120,6 +127,17 @@ fn effective(settings: &Settings) -> [String; 4] {
             from(Key::LogLevel)
         ),
     ]
+}
+
+fn by_tls(settings: &Settings, listen: &[SocketAddr]) -> String {
+    let listen: Vec<_> = listen.iter().map(ToString::to_string).collect();
+    format!(
+        "speaks TLS on {} (addresses: {}, certificate: {}, key: {})",
+        listen.join(", "),
+        settings.source(Key::TlsListen),
+        settings.source(Key::TlsCertFile),
+        settings.source(Key::TlsKeyFile)
+    )
 }
 
 /// Whether files could be made there, or in the nearest parent that exists.

@@ -18,7 +18,7 @@ use rustls::crypto::{
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use rustls::{
-    ALL_VERSIONS, ClientConfig, ConfigBuilder, Error, SignatureScheme as Scheme,
+    ALL_VERSIONS, ClientConfig, ConfigBuilder, Error, ServerConfig, SignatureScheme as Scheme,
     SupportedCipherSuite, WantsVerifier,
 };
 use webpki::ring as known;
@@ -105,6 +105,13 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// How the configuration of every client begins.
 pub fn client() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(ALL_VERSIONS)
+        .expect("there are suites of either version")
+}
+
+/// How the configuration of the server begins.
+pub fn server() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(ALL_VERSIONS)
         .expect("there are suites of either version")
 }

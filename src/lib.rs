@@ -14,6 +14,7 @@ pub mod group;
 pub mod health;
 pub use json;
 pub mod metrics;
+pub mod pem;
 pub mod pour;
 pub mod process;
 pub mod resolver;

@@ -1,6 +1,6 @@
 //! What is there before the agent starts: its identity of before, and the site's policy.
 
-use super::{Error, wrong};
+use super::error::{Error, wrong};
 use crate::chain::Chain;
 use crate::commands::policy::PolicyFile;
 use crate::config::Settings;

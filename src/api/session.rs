@@ -49,7 +49,7 @@ impl Api {
             Method::Post => self.log_in(request, now).unwrap_or_else(refusal::answer),
             Method::Delete => {
                 self.gate.log_out(request);
-                let cookie = Gate::cookie("", Duration::ZERO, is_secure(request));
+                let cookie = Gate::cookie("", Duration::ZERO, request.secure);
                 Response::new(204).with("Set-Cookie", cookie)
             }
             _ => match self.gate.login(request, now) {
@@ -80,7 +80,7 @@ impl Api {
                 return Ok(Response::problem(400, "Bad Request", detail));
             }
         };
-        let cookie = Gate::cookie(secret.expose(), login.left, is_secure(request));
+        let cookie = Gate::cookie(secret.expose(), login.left, request.secure);
         Ok(view(&login).with("Set-Cookie", cookie))
     }
 
@@ -138,10 +138,6 @@ pub(super) fn not_json(request: &Request) -> Option<Response> {
     }
     let detail = "send it with Content-Type: application/json";
     Some(Response::problem(415, "Unsupported Media Type", detail))
-}
-
-fn is_secure(_request: &Request) -> bool {
-    false
 }
 
 fn view(login: &Login) -> Response {

@@ -7,9 +7,10 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser};
 
+use super::kind::Kind;
 use super::layers::{Given, Layer, Source};
 use super::mistake::{Mistake, nearest, quoted};
-use super::table::{Kind, SETTINGS, Setting};
+use super::table::{SETTINGS, Setting};
 use super::{Command, Probe};
 
 const COMMANDS: [(&str, Command); 7] = [

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::kind::Kind;
 use super::layers::{Given, Layer, Source};
 use super::mistake::{Mistake, nearest, quoted};
-use super::table::{Key, Kind, SETTINGS, Setting};
+use super::table::{Key, SETTINGS, Setting};
 use crate::yaml;
 
 const MOST: u64 = 1024 * 1024;

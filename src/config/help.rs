@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::table::{Fallback, Group, SETTINGS, Setting};
+use super::kind::{Fallback, Group};
+use super::table::{SETTINGS, Setting};
 use crate::version::VERSION;
 
 const USAGE: &str = "\
@@ -23,8 +24,9 @@ SSL_CERT_FILE count. Exit codes: 0 stopped, 1 failed, 64 wrong configuration.
 pub fn help() -> String {
     let mut text = format!("pipeops-agent {VERSION}, an agent for Kubernetes on small machines\n");
     text += USAGE;
+    text.push('\n');
     for group in Group::ALL {
-        let _ = write!(text, "\n{}\n", group.heading());
+        let _ = writeln!(text, "{}", group.heading());
         for setting in SETTINGS.iter().filter(|setting| setting.group == group) {
             text += &line(setting);
         }

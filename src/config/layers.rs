@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::kind::Fallback;
 use super::mistake::{Fault, Mistake};
-use super::table::{Fallback, Key};
+use super::table::Key;
 use crate::sorted::Sorted;
 
 /// Where a value comes from; smaller wins.
@@ -104,6 +105,15 @@ impl Layer {
                 self.mistakes.push(mistake);
                 None
             }
+        }
+    }
+
+    /// All that is wrong, if anything is.
+    pub(super) fn right(self) -> Result<Layer, Vec<Mistake>> {
+        if self.mistakes.is_empty() {
+            Ok(self)
+        } else {
+            Err(self.mistakes)
         }
     }
 

@@ -10,7 +10,9 @@ mod control_plane;
 mod environment;
 mod file;
 mod help;
+mod kind;
 mod layers;
+mod listen;
 mod mistake;
 mod options;
 mod secrets;
@@ -23,11 +25,13 @@ use std::ffi::OsString;
 pub use control_plane::ControlPlane;
 pub use environment::Environment;
 pub use help::help;
+pub use kind::{Fallback, Group, Kind};
 pub use layers::Source;
+pub use listen::Tls;
 pub use mistake::{Mistake, Mistakes};
 pub use options::kubernetes;
 pub use settings::{InCluster, Kubernetes, Settings};
-pub use table::{Fallback, Group, Key, Kind, SETTINGS, Setting};
+pub use table::{Key, SETTINGS, Setting};
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -374,6 +378,49 @@ mod tests {
             assert!(settings(line, &[token]).control_plane.is_some());
         }
         assert_eq!(mistakes("--api-url http://h", &[token]).len(), 1);
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key_and_a_port_of_its_own() {
+        let files = "--tls-cert-file /c --tls-key-file /k";
+        let tls = settings(files, &[]).tls.unwrap();
+        assert_eq!(tls.listen, ["[::]:8443".parse().unwrap()]);
+        assert_eq!(
+            (&*tls.certificate, &*tls.key),
+            (Path::new("/c"), Path::new("/k"))
+        );
+        let line = format!("{files} --tls-listen 127.0.0.1,:443 --listen [::]:80");
+        let tls = settings(&line, &[]).tls.unwrap();
+        let expected = ["127.0.0.1:8443", "[::]:443"].map(|text| text.parse().unwrap());
+        assert_eq!(tls.listen, expected);
+        assert!(settings("", &[]).tls.is_none());
+        let one_port = format!("{files} --port 8443");
+        let table = [
+            (
+                "--tls-cert-file /c",
+                "--tls-cert-file: a certificate needs its key; set PIPEOPS_TLS_KEY_FILE",
+            ),
+            (
+                "--tls-key-file /k",
+                "--tls-key-file: a key needs its certificate; set PIPEOPS_TLS_CERT_FILE",
+            ),
+            (
+                "--tls-listen :1",
+                "--tls-listen: TLS needs a certificate and its key; set PIPEOPS_TLS_CERT_FILE",
+            ),
+            (
+                &one_port,
+                "PIPEOPS_TLS_LISTEN: [::]:8443 is to speak plain HTTP, too; give one of the two another port",
+            ),
+        ];
+        for (line, expected) in table {
+            assert_eq!(mistakes(line, &[]), [expected]);
+        }
+        assert!(
+            settings(&format!("{files} --tls-listen :0 --port 0"), &[])
+                .tls
+                .is_some()
+        );
     }
 
     #[test]

@@ -53,8 +53,16 @@ impl Settings {
 
     /// Where to listen.
     pub fn http(&self) -> http::Options {
+        let tls = self.tls.as_ref().map(|tls| {
+            let files = http::Files {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            };
+            http::Tls::new(tls.listen.clone(), files)
+        });
         http::Options {
             listen: self.listen.clone(),
+            tls,
             ..http::Options::default()
         }
     }
@@ -105,6 +113,8 @@ mod tests {
         let settings = settings(
             line,
             &[
+                ("PIPEOPS_TLS_CERT_FILE", "/tls.crt"),
+                ("PIPEOPS_TLS_KEY_FILE", "/tls.key"),
                 ("PIPEOPS_TOKEN", "t0ken"),
                 ("HTTPS_PROXY", "http://me:hunter2@proxy"),
                 ("NO_PROXY", ".local"),
@@ -131,6 +141,10 @@ mod tests {
         assert_eq!(control.timeout, Duration::from_secs(30));
 
         assert_eq!(settings.http().listen, ["[::1]:7".parse().unwrap()]);
+        let tls = settings.http().tls.unwrap();
+        assert_eq!(tls.files.certificate, Path::new("/tls.crt"));
+        assert_eq!(tls.files.key, Path::new("/tls.key"));
+        assert_eq!(tls.listen, ["[::]:8443".parse().unwrap()]);
         let intervals = settings.intervals();
         assert_eq!(intervals.heartbeat, Duration::from_secs(9));
         assert_eq!(intervals.status, Duration::from_secs(3600));

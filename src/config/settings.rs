@@ -9,6 +9,7 @@ use log::LevelFilter;
 use super::control_plane::{self, ControlPlane};
 use super::environment::Environment;
 use super::layers::{Given, Layer, Source};
+use super::listen::{self, Tls};
 use super::mistake::Mistake;
 use super::secrets::{self, Keys};
 use super::table::Key;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub bytes_per_day: Option<u64>,
     pub kubernetes: Kubernetes,
     pub listen: Vec<SocketAddr>,
+    /// None: plain HTTP only.
+    pub tls: Option<Tls>,
     pub api: Api,
     /// None: nothing is kept across restarts.
     pub state_dir: Option<PathBuf>,
@@ -101,12 +104,10 @@ pub(super) fn assemble(
     let [policy_file, command_keys_file] = files(&mut layer);
     let bytes_per_day = layer.take(Key::BytesPerDay, value::size);
     let kubernetes = kubernetes(&mut layer, environment);
-    let listen = listen(&mut layer, environment);
+    let (listen, tls) = listen::read(&mut layer, environment);
     let (log_level, log_format) = logging(&mut layer);
     let (state_dir, state_size) = state(&mut layer, environment);
-    if !layer.mistakes.is_empty() {
-        return Err(layer.mistakes);
-    }
+    let layer = layer.right()?;
     Ok(Settings {
         control_plane,
         cluster_name: cluster_name.unwrap_or_default(),
@@ -118,6 +119,7 @@ pub(super) fn assemble(
         bytes_per_day,
         kubernetes,
         listen,
+        tls,
         api,
         state_dir,
         state_size,
@@ -181,22 +183,6 @@ pub(super) fn kubernetes(layer: &mut Layer, environment: &Environment) -> Kubern
         in_cluster: in_cluster(layer, environment),
         home: environment.get("HOME").map(PathBuf::from),
     }
-}
-
-fn listen(layer: &mut Layer, environment: &Environment) -> Vec<SocketAddr> {
-    let any = value::any_address(environment.ipv6);
-    let port = layer.take(Key::Port, value::port).unwrap_or_default();
-    let addresses = layer.take(Key::Listen, |text| value::addresses(text, any));
-    let addresses = addresses.unwrap_or_else(|| {
-        vec![value::Address {
-            ip: any,
-            port: None,
-        }]
-    });
-    addresses
-        .into_iter()
-        .map(|address| SocketAddr::new(address.ip, address.port.unwrap_or(port)))
-        .collect()
 }
 
 /// What Kubernetes tells every pod

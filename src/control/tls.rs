@@ -4,19 +4,13 @@
 //! names a private CA does not want a public one to vouch for the same host. Put
 //! both into the file where both are wanted.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::ciphers;
-
-/// A bundle of all public roots has about 200 KiB.
-const LIMIT: u64 = 4 * 1024 * 1024;
+use crate::{ciphers, pem};
 
 /// The trusted roots.
 #[derive(Clone, Debug)]
@@ -35,8 +29,8 @@ impl Roots {
         let Some(path) = ca_file else {
             return Ok(Self::Public);
         };
-        let pem = read(path).map_err(|error| format!("cannot be read: {error}"))?;
-        let certificates = parse(&pem)?;
+        let text = pem::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let certificates = parse(&text)?;
         Ok(Self::File {
             path: path.to_owned(),
             certificates,
@@ -64,19 +58,8 @@ impl Roots {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("is not valid PEM: {error}"))?;
-    if certificates.is_empty() {
-        return Err("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned());
-    }
+fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = pem::certificates(text)?;
     for (index, certificate) in certificates.iter().enumerate() {
         RootCertStore::empty()
             .add(certificate.clone())

@@ -11,6 +11,8 @@ use rustix::net::SocketFlags;
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: TcpListener,
+    /// Its connections speak TLS.
+    pub(super) secure: bool,
     /// Accepting may give something.
     pub(super) ready: bool,
     /// Until when accepting waits after an error.
@@ -34,9 +36,10 @@ pub(super) enum Verdict {
 }
 
 impl Listener {
-    pub(super) fn new(socket: TcpListener) -> Listener {
+    pub(super) fn new(socket: TcpListener, secure: bool) -> Listener {
         Listener {
             socket,
+            secure,
             ready: true,
             paused: None,
         }

@@ -4,13 +4,13 @@
 //! a [`Step`]. The poll thread owns the socket and does it.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::answer::Answer;
 use super::framing::Decoder;
 use super::head::{self, Head};
 use super::refusal::Refusal;
+use super::request::Peer;
 use super::scan::Scan;
 use super::{Limits, Request};
 
@@ -31,7 +31,7 @@ pub(super) struct Rules {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    peer: SocketAddr,
+    peer: Peer,
     phase: Phase,
     buffer: Vec<u8>,
     deadline: Instant,
@@ -87,7 +87,7 @@ pub(super) enum Want {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, rules: &Rules, now: Instant) -> Connection {
+    pub(super) fn new(peer: Peer, rules: &Rules, now: Instant) -> Connection {
         Connection {
             peer,
             phase: Phase::New,
@@ -306,7 +306,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
     use proptest::collection::vec;
@@ -316,7 +316,10 @@ mod tests {
     use crate::http::render::Frame;
     use crate::http::{Method, Response};
 
-    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+    const PEER: Peer = Peer {
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1),
+        secure: false,
+    };
     const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
 
     fn rules() -> Rules {

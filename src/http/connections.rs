@@ -1,7 +1,7 @@
 //! Every open connection, driven as far as its socket and its rules let it go.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +12,7 @@ use super::connection::{Connection, Rules, Step, Want};
 use super::date::Clock;
 use super::refusal::Refusal;
 use super::render::Frame;
+use super::request::Peer;
 use super::table::{Open, Table, Token};
 use super::worker::{Done, Job, Sent};
 use super::{Method, Request, Stats, Taken, Takeover};
@@ -62,7 +63,7 @@ impl Connections {
     pub(super) fn open(
         &mut self,
         stream: TcpStream,
-        peer: SocketAddr,
+        peer: Peer,
         now: Instant,
     ) -> Option<(Token, Arc<TcpStream>)> {
         let stream = Arc::new(stream);

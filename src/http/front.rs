@@ -4,13 +4,16 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
+use super::accept::Listener;
 use super::connection::Rules;
 use super::connections::Connections;
 use super::date::Clock;
 use super::poll::{Parts, Poller};
+use super::tls::{Certificate, Entrance, Terminator};
 use super::wake::Wake;
 use super::worker::{Desk, Worker};
 use super::{Handler, Options, Stats};
@@ -27,7 +30,7 @@ const BACKLOG: i32 = 1024;
 const HELD: usize = 16 << 20;
 /// The poll thread's stack; virtual, a thread costs the pages it touches.
 const STACK: usize = 128 * 1024;
-/// A worker's: a handler may speak TLS.
+/// A worker's: a handler may speak TLS. And that of who ends TLS.
 const WORKER_STACK: usize = 256 * 1024;
 /// Threads are named by what lives as long as the process.
 const WORKERS: [&str; 16] = [
@@ -39,6 +42,8 @@ const WORKERS: [&str; 16] = [
 #[derive(Debug)]
 pub struct Front {
     listeners: Vec<TcpListener>,
+    tls_listeners: Vec<TcpListener>,
+    certificate: Option<Certificate>,
     options: Options,
     stats: Arc<Stats>,
 }
@@ -46,9 +51,16 @@ pub struct Front {
 impl Front {
     /// Binds every address, or says which one failed and what to do.
     pub fn bind(options: Options) -> Result<Front, Error> {
-        let listeners = options.listen.iter().map(|&address| bind(address));
+        let certificate = options.tls.as_ref().map(|tls| {
+            let certificate = Certificate::load(tls.files.clone(), tls.every, Instant::now());
+            certificate.map_err(Error::Certificate)
+        });
+        let certificate = certificate.transpose()?;
+        let secure = options.tls.as_ref().map(|tls| &*tls.listen);
         Ok(Front {
-            listeners: listeners.collect::<Result<_, _>>()?,
+            listeners: bind(&options.listen)?,
+            tls_listeners: bind(secure.unwrap_or_default())?,
+            certificate,
             options,
             stats: Arc::default(),
         })
@@ -56,22 +68,28 @@ impl Front {
 
     /// The addresses really bound.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let addresses = self.listeners.iter().map(TcpListener::local_addr);
-        addresses.filter_map(Result::ok).collect()
+        addresses(&self.listeners)
+    }
+
+    /// Those where TLS is spoken.
+    pub fn tls_addresses(&self) -> Vec<SocketAddr> {
+        addresses(&self.tls_listeners)
     }
 
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
     }
 
-    /// Adds the actors "http" (poll thread) and "http-1" to "http-N" (workers).
+    /// Adds the actors "http" (poll thread) and "http-1" to "http-N" (workers), and
+    /// "tls" where that is spoken.
     pub fn add_to(
-        self,
+        mut self,
         group: &mut Group,
         handler: Arc<dyn Handler>,
         beats: &Beats,
     ) -> Result<(), Error> {
         let limits = self.options.limits;
+        let entrance = self.speak_tls(group, beats).map_err(Error::Poll)?;
         let wake = Arc::new(Wake::new().map_err(|errno| Error::Poll(errno.into()))?);
         let (jobs, queue) = bounded(QUEUE);
         let (done, finished) = bounded(QUEUE + WORKERS.len());
@@ -91,7 +109,8 @@ impl Front {
         }
         let poller = Poller::new(Parts {
             connections: Connections::new(rules(&self.options), jobs, self.stats()),
-            listeners: self.listeners,
+            listeners: listeners(self.listeners, self.tls_listeners),
+            entrance,
             most: self.options.connections.max(1),
             limits,
             done: finished,
@@ -103,6 +122,24 @@ impl Front {
         group.add("http", STACK, move || poller.run(), move || wake.stop());
         Ok(())
     }
+
+    /// Where there is a certificate. It ends by itself, when the poll thread has.
+    fn speak_tls(&mut self, group: &mut Group, beats: &Beats) -> io::Result<Option<Entrance>> {
+        let Some(certificate) = self.certificate.take() else {
+            return Ok(None);
+        };
+        let limits = self.options.limits;
+        let beat = beats.register("tls", limits.turn * 2);
+        let (terminator, entrance) = Terminator::new(certificate, limits, self.stats(), beat)?;
+        group.add("tls", WORKER_STACK, move || terminator.run(), || {});
+        Ok(Some(entrance))
+    }
+}
+
+fn listeners(plain: Vec<TcpListener>, secure: Vec<TcpListener>) -> Vec<Listener> {
+    let plain = plain.into_iter().map(|socket| Listener::new(socket, false));
+    let secure = secure.into_iter().map(|socket| Listener::new(socket, true));
+    plain.chain(secure).collect()
 }
 
 fn rules(options: &Options) -> Rules {
@@ -116,6 +153,8 @@ fn rules(options: &Options) -> Rules {
 /// Why the front cannot listen.
 #[derive(Debug)]
 pub enum Error {
+    /// Certificate or key are of no use; says which, and what to do.
+    Certificate(String),
     /// The address cannot be bound.
     Bind {
         address: SocketAddr,
@@ -131,6 +170,7 @@ impl fmt::Display for Error {
             Error::Bind { address, source } => {
                 write!(f, "cannot listen on {address}; {}", remedy(source.kind()))
             }
+            Error::Certificate(problem) => write!(f, "no TLS: {problem}"),
             Error::Poll(_) => f.write_str("cannot watch sockets"),
         }
     }
@@ -140,12 +180,21 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Bind { source, .. } | Error::Poll(source) => Some(source),
+            Error::Certificate(_) => None,
         }
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    listen(address).map_err(|source| Error::Bind { address, source })
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Error> {
+    let bound = addresses
+        .iter()
+        .map(|&address| listen(address).map_err(|source| Error::Bind { address, source }));
+    bound.collect()
+}
+
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    addresses.filter_map(Result::ok).collect()
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

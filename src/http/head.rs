@@ -3,13 +3,11 @@
 //! `scan` has already held line ends, control characters and the length; here are
 //! the request line, the fields that frame the message, and Host.
 
-use std::net::SocketAddr;
-
 use httparse::Header;
 
 use super::framing::Framing;
 use super::refusal::Refusal;
-use super::request::{Headers, Method, Request, Version};
+use super::request::{Headers, Method, Peer, Request, Version};
 
 /// Fields of a request at most.
 pub(super) const FIELDS: usize = 64;
@@ -26,7 +24,7 @@ pub(super) struct Head {
 }
 
 /// Parses what `scan` found to be a complete head.
-pub(super) fn parse(text: &[u8], peer: SocketAddr) -> Result<Head, Refusal> {
+pub(super) fn parse(text: &[u8], peer: Peer) -> Result<Head, Refusal> {
     let (line, rest) = request_line(text)?;
     let line = Line::parse(line)?;
     let mut slots = [httparse::EMPTY_HEADER; FIELDS];
@@ -51,7 +49,8 @@ pub(super) fn parse(text: &[u8], peer: SocketAddr) -> Result<Head, Refusal> {
             query: line.query.to_owned(),
             headers: Headers::of(rest.len(), fields),
             body: Vec::new(),
-            peer,
+            peer: peer.address,
+            secure: peer.secure,
             old,
         },
     })
@@ -228,11 +227,15 @@ fn is_host_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
     use super::*;
     use crate::http::scan::Scan;
 
-    const PEER: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+    const PEER: Peer = Peer {
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1),
+        secure: true,
+    };
 
     /// Through the scanner first, as the connection does.
     fn parse(text: &str) -> Result<Head, Refusal> {
@@ -261,7 +264,8 @@ mod tests {
         assert_eq!(head.request.headers.get("x-one"), Some("two"));
         assert_eq!(head.request.headers.get("empty"), Some(""));
         assert_eq!(head.request.headers.iter().count(), 3);
-        assert_eq!(head.request.peer, PEER);
+        assert_eq!(head.request.peer, PEER.address);
+        assert!(head.request.secure);
         assert_eq!(head.framing, Framing::Length(0));
         assert!(!head.close && !head.expects_continue);
     }

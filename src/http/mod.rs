@@ -4,6 +4,7 @@
 //! that has no complete request; workers get complete requests only, so a slow
 //! peer never holds one. Rules are those of RFC 9110 and RFC 9112, read
 //! strictly: a request that two readers could frame differently is refused.
+//! Where TLS is spoken, one more thread stands between the peers and the front.
 //! Why this is not `tiny_http`: `docs/adr/0002-http-front.md`.
 
 mod accept;
@@ -24,6 +25,7 @@ mod scan;
 mod status;
 mod table;
 mod takeover;
+mod tls;
 mod wake;
 mod worker;
 
@@ -36,12 +38,15 @@ pub use front::{Error, Front};
 pub use request::{Headers, Method, Request};
 pub use response::{Body, Parts, Response};
 pub use takeover::{Taken, Takeover};
+pub use tls::Files;
 
 /// What the front needs to know to be bound.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Port 0 takes a free port; see [`Front::addresses`].
     pub listen: Vec<SocketAddr>,
+    /// Where TLS is spoken, and what proves who speaks.
+    pub tls: Option<Tls>,
     /// Open connections at most; at the cap an idle one makes room.
     pub connections: usize,
     /// Threads that run the handler, 1 to 16.
@@ -55,10 +60,32 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            tls: None,
             connections: 256,
             workers: 4,
             body_limit: 1 << 20,
             limits: Limits::default(),
+        }
+    }
+}
+
+/// Listening by TLS, beside the plain addresses.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Port 0 takes a free port; see [`Front::tls_addresses`].
+    pub listen: Vec<SocketAddr>,
+    pub files: Files,
+    /// How long the files are not looked at again.
+    pub every: Duration,
+}
+
+impl Tls {
+    pub fn new(listen: Vec<SocketAddr>, files: Files) -> Self {
+        let every = Duration::from_secs(60);
+        Self {
+            listen,
+            files,
+            every,
         }
     }
 }
@@ -141,6 +168,12 @@ pub struct Stats {
     pub overloaded: Counter,
     pub accept_errors: Counter,
     pub panics: Counter,
+    /// Connections that speak TLS, also those that were taken over, and those whose peers
+    /// still have to take something.
+    pub tls_open: Gauge,
+    pub tls_handshakes: Counter,
+    /// Connections that said something and ended before their handshake did.
+    pub tls_failures: Counter,
 }
 
 impl Stats {

@@ -6,7 +6,7 @@
 //! which sleeps until the next deadline or for one turn.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,9 @@ use super::Limits;
 use super::Stats;
 use super::accept::{Listener, Verdict, verdict};
 use super::connections::Connections;
+use super::request::Peer;
 use super::table::Token;
+use super::tls::Entrance;
 use super::wake::Wake;
 use super::worker::Done;
 use crate::group::Outcome;
@@ -38,6 +40,8 @@ pub(super) struct Poller {
     epoll: OwnedFd,
     listeners: Vec<Listener>,
     connections: Connections,
+    /// After the connections: whoever ends TLS goes by its end.
+    entrance: Option<Entrance>,
     /// Connections at most.
     most: usize,
     limits: Limits,
@@ -51,8 +55,10 @@ pub(super) struct Poller {
 
 /// What a poller is made of.
 pub(super) struct Parts {
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<Listener>,
     pub(super) connections: Connections,
+    /// Where connections that speak TLS are taken to.
+    pub(super) entrance: Option<Entrance>,
     pub(super) most: usize,
     pub(super) limits: Limits,
     pub(super) done: Receiver<Done>,
@@ -65,14 +71,14 @@ impl Poller {
     pub(super) fn new(parts: Parts) -> io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         watch(&epoll, &parts.wake, WAKE, EventFlags::IN)?;
-        let listeners: Vec<Listener> = parts.listeners.into_iter().map(Listener::new).collect();
-        for (index, listener) in (0..).zip(&listeners) {
+        for (index, listener) in (0..).zip(&parts.listeners) {
             watch(&epoll, listener, LISTENERS - index, EventFlags::IN)?;
         }
         Ok(Poller {
             epoll,
-            listeners,
+            listeners: parts.listeners,
             connections: parts.connections,
+            entrance: parts.entrance,
             most: parts.most,
             limits: parts.limits,
             done: parts.done,
@@ -179,7 +185,20 @@ impl Poller {
         if !listener.is_open(now) || (full && !self.connections.can_evict()) {
             return false;
         }
-        match listener.accept() {
+        let entrance = self.entrance.as_ref().filter(|_| listener.secure);
+        if entrance.is_some_and(Entrance::is_full) {
+            listener.paused = Some(now + self.limits.accept_pause);
+            return false;
+        }
+        let accepted = listener.accept().and_then(|(stream, address)| {
+            let secure = entrance.is_some();
+            let stream = match entrance {
+                Some(entrance) => entrance.admit(stream)?,
+                None => stream,
+            };
+            Ok((stream, Peer { address, secure }))
+        });
+        match accepted {
             Ok((stream, peer)) => {
                 if full {
                     self.connections.evict(now);
@@ -224,7 +243,7 @@ impl Poller {
         }
     }
 
-    fn open(&mut self, stream: TcpStream, peer: SocketAddr, now: Instant) {
+    fn open(&mut self, stream: TcpStream, peer: Peer, now: Instant) {
         self.stats.accepted.increment();
         let Some((token, stream)) = self.connections.open(stream, peer, now) else {
             return;
@@ -252,7 +271,12 @@ impl Poller {
 }
 
 /// Asks epoll for the edges of `source`, marked so.
-fn watch(epoll: &OwnedFd, source: impl AsFd, mark: u64, flags: EventFlags) -> Result<(), Errno> {
+pub(super) fn watch(
+    epoll: &OwnedFd,
+    source: impl AsFd,
+    mark: u64,
+    flags: EventFlags,
+) -> Result<(), Errno> {
     epoll::add(
         epoll,
         source,

@@ -64,8 +64,18 @@ pub struct Request {
     pub headers: Headers,
     pub body: Vec<u8>,
     pub peer: SocketAddr,
+    /// It came over TLS.
+    pub secure: bool,
     /// The peer speaks HTTP/1.0.
     pub old: bool,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// It speaks TLS.
+    pub(super) secure: bool,
 }
 
 /// The minor version of HTTP/1.
@@ -86,6 +96,7 @@ impl Request {
             headers: Headers::default(),
             body: Vec::new(),
             peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            secure: false,
             old: false,
         }
     }

@@ -4,8 +4,6 @@
 //! next connection. Messages name the place and never quote what stands there.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,17 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use zeroize::Zeroizing;
 
 use crate::ciphers;
+use crate::pem;
 use crate::secret::Secret;
 use crate::token::{Token, Unreadable};
-
-/// No certificate or key is near that size.
-const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// PEM text in a file, or given directly.
 pub(super) enum Pem {
@@ -132,12 +127,7 @@ impl Texts {
         };
         let chain = identity.certificate.certificates(&self.certificate)?;
         let (certificate, key) = (&identity.certificate, &identity.key);
-        let secret = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| match error {
-            PemError::NoItemsFound => {
-                format!("{key} holds no PEM private key; a key with a passphrase is not supported")
-            }
-            _ => format!("{key} is not valid PEM"),
-        })?;
+        let secret = pem::key(&self.key).map_err(|problem| format!("{key} {problem}"))?;
         builder
             .with_client_auth_cert(chain, secret)
             .map_err(|error| match error {
@@ -239,25 +229,12 @@ impl Pem {
             Pem::Given { text, .. } => return Ok(text.clone()),
             Pem::File(path) => path,
         };
-        let mut text = Zeroizing::new(Vec::new());
-        File::open(path)
-            .and_then(|file| file.take(LIMIT).read_to_end(&mut text))
-            .map_err(|error| format!("{self} cannot be read: {error}"))?;
-        Ok(text)
+        pem::read(path).map_err(|error| format!("{self} cannot be read: {error}"))
     }
 
-    /// In its text. The reader of PEM may quote a line in its errors, and that line may be a
-    /// key.
+    /// In its text.
     fn certificates(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-        let certificates = CertificateDer::pem_slice_iter(text)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| format!("{self} is not valid PEM"))?;
-        if certificates.is_empty() {
-            return Err(format!(
-                "{self} holds no PEM certificate (-----BEGIN CERTIFICATE-----)"
-            ));
-        }
-        Ok(certificates)
+        pem::certificates(text).map_err(|problem| format!("{self} {problem}"))
     }
 }
 

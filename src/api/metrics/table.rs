@@ -51,6 +51,9 @@ pub enum Own {
     Refused,
     Overloaded,
     AcceptErrors,
+    TlsOpen,
+    TlsHandshakes,
+    TlsFailures,
     Panics,
     Updates,
     Connected,
@@ -144,7 +147,7 @@ const fn histogram(name: &'static str, of: Of, help: &'static str) -> Metric {
 /// In the order in which they are scraped. Names of the cluster's objects are those of
 /// kube-state-metrics, so that what is made for it works.
 #[rustfmt::skip]
-pub static METRICS: [Metric; 64] = [
+pub static METRICS: [Metric; 67] = [
     gauge("pipeops_agent_build_info", Agent(Own::Build), "What runs here; always 1."),
     gauge("pipeops_agent_uptime_seconds", Agent(Own::Uptime), "Since the start."),
     gauge("process_start_time_seconds", Agent(Own::Started), "When the process started, since 1970."),
@@ -163,6 +166,9 @@ pub static METRICS: [Metric; 64] = [
     counter("pipeops_agent_http_requests_refused_total", Agent(Own::Refused), "Requests that were malformed or over a limit."),
     counter("pipeops_agent_http_requests_overloaded_total", Agent(Own::Overloaded), "Requests refused because the queue was full."),
     counter("pipeops_agent_http_accept_errors_total", Agent(Own::AcceptErrors), "Connections that could not be accepted."),
+    gauge("pipeops_agent_http_tls_connections", Agent(Own::TlsOpen), "Connections that speak TLS, also those that are passed on."),
+    counter("pipeops_agent_http_tls_handshakes_total", Agent(Own::TlsHandshakes), "TLS handshakes that ended well."),
+    counter("pipeops_agent_http_tls_failures_total", Agent(Own::TlsFailures), "Connections that said something but ended before their handshake."),
     counter("pipeops_agent_http_panics_total", Agent(Own::Panics), "Requests that ended in a panic."),
     gauge("pipeops_agent_update_queue_length", Agent(Own::Updates), "Updates of watches that wait to be applied."),
     gauge("pipeops_agent_watch_current", Kind(Watched::Current), "Whether a kind is followed live."),

@@ -7,6 +7,7 @@ mod attack;
 mod exchange;
 mod overload;
 mod slow;
+mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -29,6 +30,7 @@ const SHORT: Duration = Duration::from_millis(50);
 /// A front that runs until it is dropped.
 struct Running {
     address: SocketAddr,
+    tls: Option<SocketAddr>,
     stats: Arc<Stats>,
     beats: Beats,
     stop: Option<StopSource>,
@@ -100,6 +102,7 @@ fn bind(options: Options) -> Front {
 
 fn start(front: Front, handler: impl Handler + 'static) -> Running {
     let (address, stats) = (front.addresses()[0], front.stats());
+    let tls = front.tls_addresses().first().copied();
     let beats = Beats::new(Instant::now());
     let (source, stop) = stop::channel();
     let mut group = Group::default();
@@ -112,6 +115,7 @@ fn start(front: Front, handler: impl Handler + 'static) -> Running {
     let thread = Builder::new().spawn(move || group.run(PATIENCE)).unwrap();
     Running {
         address,
+        tls,
         stats,
         beats,
         stop: Some(source),
@@ -157,7 +161,7 @@ fn eventually(condition: impl Fn() -> bool) {
 }
 
 /// The client's side of a connection.
-struct Peer(BufReader<TcpStream>);
+struct Peer<S = TcpStream>(BufReader<S>);
 
 #[derive(Debug)]
 struct Reply {
@@ -178,13 +182,15 @@ impl Peer {
         self.0.get_ref()
     }
 
-    #[track_caller]
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket().write_all(bytes.as_ref()).unwrap();
-    }
-
     fn shut(&self) {
         self.socket().shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+impl<S: Read + Write> Peer<S> {
+    #[track_caller]
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
     /// One answer, read exactly.

@@ -10,6 +10,7 @@ mod outages;
 mod probe;
 mod refusals;
 mod state;
+mod tls;
 
 use control_plane::{Handle, Options};
 use serde_json::Value;

@@ -76,6 +76,16 @@ impl Agent {
         self.address
     }
 
+    /// Where it speaks TLS.
+    #[track_caller]
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        let line = self.wait_log("speaking TLS on ");
+        let address = line.rsplit(' ').next().unwrap_or_default();
+        address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address: {line}"))
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -4,6 +4,7 @@
 
 mod agent;
 pub(crate) mod api_server;
+mod certified;
 mod http;
 mod schema;
 mod tiny_api;
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use agent::{Agent, cleared, command, prepared};
+pub(crate) use certified::Certified;
 pub(crate) use http::{Answer, request, request_with};
 pub(crate) use schema::Page;
 pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};

@@ -1,22 +1,20 @@
 //! kubectl and curl through `/api/k8s/raw` and `/api/k8s/logs`: each as whoever asks.
 //!
-//! kubectl keeps its token from servers without TLS, so a program ends TLS in front of the
-//! agent, as an ingress does.
+//! kubectl keeps its token from servers without TLS, so the agent speaks that.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::super::rig::{self, Cluster, Namespace};
 use super::{LINES, NODES, Stage, differences, start};
-use crate::support::{Agent, Answer, eventually, request_with};
+use crate::support::{Agent, Answer, Certified, eventually, request_with};
 
 /// Every sixth line is enough to see that nothing is lost on the way.
 const EACH: usize = 6;
@@ -53,58 +51,24 @@ spec:
 "#;
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What it stands behind, while it runs.
-struct Terminator {
-    child: Child,
-    port: u16,
-    folder: TempDir,
+/// An agent that speaks TLS.
+fn secured(cluster: &Cluster, certified: &Certified) -> Agent {
+    let variables = certified.variables();
+    let set: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    cluster.agent(&set)
 }
 
-impl Terminator {
-    fn start(to: SocketAddr) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let file = |name: &str, text: String| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            path
-        };
-        let certificate = file("tls.crt", pair.cert.pem());
-        let key = file("tls.key", pair.signing_key.serialize_pem());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/integration/cluster/kubectl/terminator.py");
-        let mut child = Command::new("python3")
-            .arg(script)
-            .args([certificate, key])
-            .arg(to.port().to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let out = child.stdout.take().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self {
-            child,
-            port,
-            folder,
-        }
-    }
-
-    /// Makes a folder a home in which kubectl goes this way with that token.
-    fn home(&self, token: &str, namespace: &str, folder: &Path) {
-        let certificate = self.folder.path().join("tls.crt");
-        let server = format!("https://localhost:{}/api/k8s/raw", self.port);
-        let cluster = json!({"server": server, "certificate-authority": certificate});
-        write_config(&cluster, token, namespace, folder);
-    }
-}
-
-impl Drop for Terminator {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Makes a folder a home in which kubectl goes this way with that token.
+fn home(agent: &Agent, certified: &Certified, token: &str, namespace: &str, folder: &Path) {
+    let server = format!(
+        "https://localhost:{}/api/k8s/raw",
+        agent.tls_address().port()
+    );
+    let cluster = json!({"server": server, "certificate-authority": certified.certificate()});
+    write_config(&cluster, token, namespace, folder);
 }
 
 fn write_config(cluster: &Value, token: &str, namespace: &str, folder: &Path) {
@@ -149,11 +113,17 @@ fn kubectl_prints_the_same_through_the_agent() {
     let stage = Stage::new(&cluster);
     stage.namespace.account(ANYTHING);
     let token = token(&stage.namespace, "agent");
-    let agent = cluster.agent(&[]);
-    let terminator = Terminator::start(agent.address());
+    let certified = Certified::new();
+    let agent = secured(&cluster, &certified);
     let (straight, passed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     direct(&cluster, &token, &stage.namespace.name, straight.path());
-    terminator.home(&token, &stage.namespace.name, passed.path());
+    home(
+        &agent,
+        &certified,
+        &token,
+        &stage.namespace.name,
+        passed.path(),
+    );
 
     let kubectl = real(&cluster);
     let (all, reasons) = (LINES.concat(), differences());
@@ -181,14 +151,15 @@ fn kubectl_works_in_pods_through_the_agent() {
     let namespace = cluster.namespace("passed");
     namespace.account(ANYTHING);
     talk(&namespace);
-    let agent = cluster.agent(&[]);
-    let terminator = Terminator::start(agent.address());
-    let home = tempfile::tempdir().unwrap();
-    terminator.home(&token(&namespace, "agent"), &namespace.name, home.path());
+    let certified = Certified::new();
+    let agent = secured(&cluster, &certified);
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(&namespace, "agent");
+    home(&agent, &certified, &token, &namespace.name, folder.path());
     let kubectl = real(&cluster);
     let begin = |line: &[&str], input: Stdio| {
         let arguments: Vec<_> = line.iter().map(|word| (*word).to_owned()).collect();
-        start(&kubectl, &arguments, home.path(), input)
+        start(&kubectl, &arguments, folder.path(), input)
     };
     let run = |line: &[&str], input: &str| {
         let mut child = begin(line, Stdio::piped());
@@ -223,7 +194,7 @@ fn kubectl_works_in_pods_through_the_agent() {
         &["exec", "talker", "--", "sh", "-c", "echo kept > /tmp/file"],
         "",
     );
-    let copy = home.path().join("copy");
+    let copy = folder.path().join("copy");
     run(&["cp", "talker:/tmp/file", copy.to_str().unwrap()], "");
     assert_eq!(fs::read_to_string(copy).unwrap(), "kept\n");
 
