@@ -300,7 +300,7 @@ impl Agent {
             audit: Arc::clone(&self.audit),
         };
         let security = settings.security(self.target.namespace());
-        let api = Api::new(sources, security, settings.api.metrics_open);
+        let api = Api::new(sources, security, settings.routes());
         let api = Arc::new(api);
         front
             .add_to(&mut self.group, api, &self.beats)

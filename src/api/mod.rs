@@ -86,6 +86,15 @@ pub struct ControlPlane {
     pub journal: Arc<Gauge>,
 }
 
+/// What the site decides about the routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streams and passed on requests at once.
+    pub streams: usize,
+    /// Whether metrics need no token.
+    pub metrics_open: bool,
+}
+
 /// Answers every request.
 pub struct Api {
     sources: Arc<Sources>,
@@ -100,9 +109,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// Metrics need no token where they are open.
-    pub fn new(sources: Sources, security: security::Options, metrics_open: bool) -> Self {
-        let seats = raw::Seats::default();
+    pub fn new(sources: Sources, security: security::Options, limits: Limits) -> Self {
+        let seats = raw::Seats::new(limits.streams);
         let audit = Arc::clone(&sources.audit);
         let note = move |decision: &security::Decision<'_>| {
             audit.note_visit(&Visit {
@@ -118,7 +126,7 @@ impl Api {
             gate: Gate::new(security, client, Box::new(note)),
             connectivity: Connectivity::default(),
             sources: Arc::new(sources),
-            metrics_open,
+            metrics_open: limits.metrics_open,
             traffic: Arc::default(),
             seats,
             room: proxy::Room::default(),

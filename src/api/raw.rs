@@ -16,8 +16,6 @@ use crate::security::{Caller, Means, Scope};
 
 /// Below it, paths are those of the API server.
 pub(super) const PREFIX: &str = "/api/k8s/raw";
-/// Streams and requests under way at once.
-pub(super) const MOST: usize = 64;
 /// A handshake takes 40 KB of it.
 const STACK: usize = 256 * 1024;
 /// What may be asked by the API token though it is about no object.
@@ -46,19 +44,38 @@ const DROPPED: [&str; 15] = [
 /// The same by how their names begin.
 const DROPPED_FAMILIES: [&str; 2] = ["x-forwarded-", "x-remote-"];
 
-/// Counts what is under way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seats(Arc<AtomicUsize>);
+/// Counts streams and requests under way.
+#[derive(Clone, Debug)]
+pub(super) struct Seats {
+    taken: Arc<AtomicUsize>,
+    most: usize,
+}
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat(Arc<AtomicUsize>);
 
 impl Seats {
-    pub(super) fn take(&self) -> Option<Seat> {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            most,
+        }
+    }
+
+    /// # Errors
+    /// There is no seat: what to answer.
+    pub(super) fn take(&self) -> Result<Seat, Response> {
         // First counted, then looked at: two cannot get the last one.
-        let seat = Seat(Arc::clone(&self.0));
-        (self.0.fetch_add(1, Ordering::Relaxed) < MOST).then_some(seat)
+        let seat = Seat(Arc::clone(&self.taken));
+        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most {
+            return Ok(seat);
+        }
+        let most = self.most;
+        let detail =
+            format!("{most} streams and requests that are passed on are under way; try again");
+        let answer = Response::problem(503, "Service Unavailable", &detail);
+        Err(answer.with("Retry-After", "1"))
     }
 }
 
@@ -85,8 +102,9 @@ pub(super) fn answer(client: &Client, seats: &Seats, relayed: Relayed) -> Respon
 
 /// Leaves an answer to a thread of its own, if there is a seat.
 pub(super) fn seated(seats: &Seats, work: impl FnOnce(Taken) + Send + 'static) -> Response {
-    let Some(seat) = seats.take() else {
-        return full();
+    let seat = match seats.take() {
+        Ok(seat) => seat,
+        Err(full) => return full,
     };
     Response::taken(Takeover::new(move |taken| {
         let socket = taken.stream().try_clone();
@@ -101,12 +119,6 @@ pub(super) fn seated(seats: &Seats, work: impl FnOnce(Taken) + Send + 'static) -
             log::error!("no thread for a request to be passed on: {error}");
         }
     }))
-}
-
-/// There is no seat.
-pub(super) fn full() -> Response {
-    let detail = format!("{MOST} streams and requests that are passed on are under way; try again");
-    Response::problem(503, "Service Unavailable", &detail).with("Retry-After", "1")
 }
 
 fn relay(client: &Client, relayed: &Relayed, taken: Taken) {
@@ -464,10 +476,10 @@ mod tests {
 
     #[test]
     fn there_are_so_many_seats() {
-        let seats = Seats::default();
-        let mut taken: Vec<_> = (0..MOST).map(|_| seats.take().unwrap()).collect();
-        assert!(seats.take().is_none());
+        let seats = Seats::new(3);
+        let mut taken: Vec<_> = (0..3).map(|_| seats.take().unwrap()).collect();
+        assert_eq!(seats.take().unwrap_err().status, 503);
         taken.pop();
-        assert!(seats.take().is_some());
+        assert!(seats.take().is_ok());
     }
 }

@@ -24,9 +24,8 @@ SSL_CERT_FILE count. Exit codes: 0 stopped, 1 failed, 64 wrong configuration.
 pub fn help() -> String {
     let mut text = format!("pipeops-agent {VERSION}, an agent for Kubernetes on small machines\n");
     text += USAGE;
-    text.push('\n');
     for group in Group::ALL {
-        let _ = writeln!(text, "{}", group.heading());
+        let _ = writeln!(text, "\n{}", group.heading());
         for setting in SETTINGS.iter().filter(|setting| setting.group == group) {
             text += &line(setting);
         }

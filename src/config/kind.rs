@@ -21,6 +21,7 @@ pub enum Kind {
     Url,
     Duration,
     Size,
+    Count,
     Port,
     /// Addresses with ',' between them.
     Addresses,
@@ -70,6 +71,7 @@ impl Kind {
             Kind::Url => "URL",
             Kind::Duration => "TIME",
             Kind::Size => "SIZE",
+            Kind::Count => "NUMBER",
             Kind::Port => "PORT",
             Kind::Addresses => "ADDRESS[,..]",
             Kind::Names => "NAME[,..]",

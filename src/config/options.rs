@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::environment::{self, Environment};
 use super::settings::{self, Kubernetes, Settings};
+use crate::api;
 use crate::control;
 use crate::http;
 use crate::k8s;
@@ -78,6 +79,14 @@ impl Settings {
             token: self.api.token.clone(),
             tokens_file: self.api.tokens_file.clone(),
             hosts,
+        }
+    }
+
+    /// What there is for those who ask.
+    pub fn routes(&self) -> api::Limits {
+        api::Limits {
+            streams: self.api.streams,
+            metrics_open: self.api.metrics_open,
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Api {
     pub tokens_file: Option<PathBuf>,
     /// More names of the agent.
     pub hosts: Vec<String>,
+    /// Streams and passed on requests at once.
+    pub streams: usize,
     /// Whether metrics need no token.
     pub metrics_open: bool,
 }
@@ -149,6 +151,7 @@ fn api(layer: &mut Layer, environment: &Environment) -> Api {
     Api {
         token: secrets::read(layer, API_TOKEN, environment),
         tokens_file: layer.take(Key::ApiTokensFile, secrets::tokens_file),
+        streams: layer.take(Key::Streams, value::streams).unwrap_or_default(),
         hosts: layer.take(Key::Hosts, value::hosts).unwrap_or_default(),
         metrics_open: layer.take(Key::MetricsOpen, value::switch).unwrap_or(false),
     }

@@ -31,6 +31,7 @@ pub enum Key {
     ApiTokenFile,
     ApiTokensFile,
     Hosts,
+    Streams,
     MetricsOpen,
     StateDir,
     StateSize,
@@ -65,7 +66,7 @@ impl Key {
 }
 
 /// The table, in the order of [`Key`].
-pub static SETTINGS: [Setting; 29] = [
+pub static SETTINGS: [Setting; 30] = [
     Setting {
         key: Key::Token,
         group: ControlPlane,
@@ -295,6 +296,16 @@ pub static SETTINGS: [Setting; 29] = [
         kind: Kind::Names,
         default: Words("those in the cluster"),
         help: "more names of the agent",
+    },
+    Setting {
+        key: Key::Streams,
+        group: Local,
+        name: "streams",
+        flag: Some("streams"),
+        env: "PIPEOPS_STREAMS",
+        kind: Kind::Count,
+        default: Value("64"),
+        help: "streams and passed on requests at once",
     },
     Setting {
         key: Key::MetricsOpen,

@@ -66,6 +66,15 @@ pub(super) fn paths(text: &str) -> Result<Vec<PathBuf>, Fault> {
         .collect())
 }
 
+/// How many streams there may be at once.
+pub(super) fn streams(text: &str) -> Result<usize, Fault> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=4096).contains(number));
+    number.ok_or_else(|| Fault::new("is not a number of streams", "give 1 to 4096"))
+}
+
 /// `agent.example.com,*.edge.example.com`.
 pub(super) fn hosts(text: &str) -> Result<Vec<String>, Fault> {
     let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');

@@ -105,8 +105,9 @@ impl Live {
             Ok(filter) => filter,
             Err(refused) => return refusal::answer(refused),
         };
-        let Some(seat) = self.seats.take() else {
-            return raw::full();
+        let seat = match self.seats.take() {
+            Ok(seat) => seat,
+            Err(full) => return full,
         };
         let live = self.clone();
         Response::taken(Takeover::new(move |taken: Taken| {
