@@ -19,15 +19,22 @@ from collections import defaultdict
 LEAST = 96
 """Bytes that a pattern must move; smaller ones only make the list long."""
 
-KEPT = re.compile(r"x25519|6config|3str7pattern|7backoff|aes_gcm|constant_time|^[fg]e\d?_|_ad?x$|stack_overflow|4core4time|5slice4sort")
+KEPT = re.compile(r"x25519|pipeops_agent3k8s5types|6config|3str7pattern|7backoff|aes_gcm|constant_time|^[fg]e\d?_|_ad?x$|stack_overflow|4core4time|5slice4sort")
 """Run on other processors than that of callgrind, or now and then."""
 
 ALWAYS = """\
-    /* Run by commands, on the command line and by scrapes only. */
+    /* Run by commands, on the command line, by scrapes and for those who ask for lists only. */
     *(.text*.*13pipeops_agent7kubectl*)
     *(.text*.*13pipeops_agent8commands*)
     *(.text*.*13pipeops_agent5check*)
     *(.text*.*13pipeops_agent3api7metrics*)
+    *(.text*.*13pipeops_agent3api5lists*)
+    *(.text*.*13pipeops_agent3api5proxy*)
+    *(.text*.*13pipeops_agent3api8envelope*)
+    *(.text*.*13pipeops_agent3k8s5fetch*)
+    *(.text*.*13pipeops_agent3k8s7reading*)
+    *(.text*.*13pipeops_agent6report4list*)
+    *(.text*.*13pipeops_agent6report7history*)
     *(.text*.*13pipeops_agent3k8s6socket*)
     *(.text*.*13pipeops_agent3k8s4logs*)
     /* Objects of ring in assembler, which are one section each: for processors without AES, and Ed25519. */

@@ -72,8 +72,9 @@ impl Query {
             "labelSelector" => self.labels = selector::labels(value)?,
             "fieldSelector" => self.fields = selector::fields(value, rows::fields(kind))?,
             "limit" => {
-                let limit = value.parse().ok().filter(|limit| *limit > 0);
-                self.limit = Some(limit.ok_or("it is a number of rows, at least 1")?);
+                let limit: Option<u32> = value.parse().ok().filter(|limit| *limit > 0);
+                let limit = limit.ok_or("it is a number of rows, at least 1")?;
+                self.limit = usize::try_from(limit).ok();
             }
             "continue" => {
                 let place = Place::parse(value, kind);
@@ -165,6 +166,7 @@ mod tests {
             (Kind::Pod, "namespace", "", "namespace: it is no name"),
             (Kind::Pod, "limit", "0", "limit: it is a number of rows"),
             (Kind::Pod, "limit", "-1", "limit: it is a number of rows"),
+            (Kind::Pod, "limit", "4294967296", "limit: it is a number"),
             (Kind::Pod, "continue", "x", "continue: it is not what"),
             (Kind::Pod, "as", "yaml", "as: it is table or json"),
             (

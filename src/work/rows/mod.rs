@@ -76,6 +76,10 @@ fn deployment(object: &types::Deployment<'_>, names: &mut Names) -> Deployment {
 
 /// What is not an object of text has no labels: no server sends that.
 fn labels(metadata: &Metadata<'_>, names: &mut Names) -> Labels {
+    // Many have none; an error that nobody sees would be made for each.
+    if !metadata.labels.0.starts_with(b"{") {
+        return Labels::default();
+    }
     names.labels(|each| {
         let mut walk = json::Walk::new(metadata.labels.0);
         let _ = walk.fields(&mut |key, walk| {

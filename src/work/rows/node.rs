@@ -45,15 +45,15 @@ pub(super) fn row(object: &types::Node<'_>, names: &mut Names) -> Node {
 
 /// Sorted.
 fn roles(labels: &Labels) -> Box<[Name]> {
-    let named = labels
-        .iter()
-        .filter_map(|(label, _)| label.strip_prefix(ROLE));
-    let mut roles: Box<[Name]> = named
-        .filter(|role| !role.is_empty())
-        .map(Name::from)
-        .collect();
+    let mut roles = Vec::new();
+    for (label, _) in labels.iter() {
+        match label.strip_prefix(ROLE) {
+            None | Some("") => {}
+            Some(role) => roles.push(Name::from(role)),
+        }
+    }
     roles.sort_unstable();
-    roles
+    roles.into()
 }
 
 fn pressures(status: &NodeStatus<'_>) -> Pressures {
