@@ -1,4 +1,4 @@
-//! Tells the crate what it is built from: commit, its time, compiler.
+//! Tells the crate what it is built from: commit, its time, compiler; and packs the page.
 //!
 //! Nothing of the moment or the machine goes in, so that the same commit and
 //! toolchain give the same binary. Outside of a git checkout the commit is
@@ -7,9 +7,17 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, write::GzEncoder};
+use ring::digest;
+
+const PAGE: &str = "src/api/page/page.html";
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
@@ -17,6 +25,8 @@ fn main() -> io::Result<()> {
     // How build.sh has it linked, which Cargo does not see.
     writeln!(out, "cargo::rerun-if-changed=build/cold.ld")?;
     writeln!(out, "cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH")?;
+    writeln!(out, "cargo::rerun-if-changed={PAGE}")?;
+    pack_page(&mut out)?;
     // A checkout that is only part of another repository has no commit of its own.
     let is_checkout = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix.is_empty());
     let git = |arguments: &[&str]| git(arguments).filter(|_| is_checkout);
@@ -41,6 +51,32 @@ fn main() -> io::Result<()> {
         writeln!(out, "cargo::rustc-env=PIPEOPS_BUILD_{name}={value}")?;
     }
     Ok(())
+}
+
+/// The page as it is sent, and what its head says: which script and which style may run, by their
+/// hashes (<https://www.w3.org/TR/CSP3/#match-element-to-source-list>), and the tag of this version.
+fn pack_page(out: &mut impl Write) -> io::Result<()> {
+    let page = fs::read_to_string(PAGE)?;
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(page.as_bytes())?;
+    let folder = env::var_os("OUT_DIR").unwrap_or_default();
+    fs::write(Path::new(&folder).join("page.html.gz"), packer.finish()?)?;
+    for (name, text) in [
+        ("SCRIPT", between(&page, "<script>", "</script>")?),
+        ("STYLE", between(&page, "<style>", "</style>")?),
+        ("HASH", &page),
+    ] {
+        let hash = STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()));
+        writeln!(out, "cargo::rustc-env=PIPEOPS_PAGE_{name}={hash}")?;
+    }
+    Ok(())
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> io::Result<&'a str> {
+    text.split_once(start)
+        .and_then(|(_, rest)| rest.split_once(end))
+        .map(|(inner, _)| inner)
+        .ok_or_else(|| io::Error::other(format!("{PAGE} has no {start}")))
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -12,6 +12,7 @@ mod health;
 mod live;
 mod logs;
 mod metrics;
+mod page;
 mod raw;
 mod readiness;
 mod route;
@@ -165,6 +166,9 @@ impl Api {
             }
         }
         let accept = request.headers.get("accept");
+        if action == Action::Index && page::wanted(accept) {
+            return page::answer(request);
+        }
         let media_type = match action {
             Action::Metrics | Action::Logs => None,
             Action::Events => Some("text/event-stream"),
