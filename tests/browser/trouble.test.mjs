@@ -1,7 +1,7 @@
 // What goes wrong is said, each thing in its own words, and mends itself on the page when it is mended.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { cluster, leave, login, open, rig, shot, sound, TOKEN, until, visit } from "./rig.mjs";
+import { cluster, kubectl, leave, login, open, pod, rig, shot, sound, TOKEN, until, visit } from "./rig.mjs";
 
 let all;
 before(async () => (all = await rig()));
@@ -23,6 +23,51 @@ test("an agent that is restarted is missed, and found again", async () => {
   await all.agent.begin();
   await badge(page, "Live");
   await until(async () => /^data \d s old$/.test(await page.locator("#age").innerText()));
+  await leave(page);
+});
+
+test("a log that broke off is taken up again", async () => {
+  kubectl(["apply", "-f", "-"], pod("ticker", "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done"));
+  try {
+    kubectl(["wait", "--for=condition=Ready", "pod/ticker", "--timeout=60s"]);
+    const page = await visit(all);
+    page.expected.push(/net::ERR_/, /status of 502/);
+    await login(page);
+    await page.evaluate(() => (location.hash = "#logs/default/ticker"));
+    const last = async () => Number(/(\d+)\s*$/.exec(await page.getByRole("log").innerText())?.[1]);
+    await until(async () => (await last()) > 5);
+    const before = await last();
+    await all.agent.stop();
+    await page.getByText(/Trying again/).waitFor();
+    await all.agent.begin();
+    await until(async () => (await last()) > before + 5);
+    await until(async () => (await page.locator(".notice").isVisible()) === false);
+    await leave(page);
+  } finally {
+    kubectl(["delete", "pod", "ticker", "--wait=false"]);
+  }
+});
+
+test("a day of changes is not collected for ever", async () => {
+  const page = await visit(all);
+  const change = (id) => JSON.stringify({ id, at: new Date(1.7e12 + id * 1000).toISOString(), kind: "pod", what: "modified", namespace: "a", name: `pod-${id}`, summary: "Running" });
+  const told = Array.from({ length: 20000 }, (_, index) => `event: event\ndata: ${change(1e6 + index)}\n\n`).join("");
+  await login(page);
+  await open(page, "Changes");
+  let read;
+  const known = new Promise((resolve) => (read = resolve));
+  await page.route("**/api/realtime/events", async (route) => {
+    await known;
+    await route.fulfill({ contentType: "text/event-stream", body: `retry: 600000\n\n${told}` });
+  });
+  await page.reload();
+  await page.getByRole("heading", { name: "What changed", level: 1 }).waitFor();
+  await page.locator(".notice", { hasText: "Loading" }).waitFor({ state: "hidden" });
+  read();
+  await page.getByText(/^(1024|\d+ of 1024)$/).waitFor();
+  await page.getByText("a/pod-1019999").waitFor();
+  const size = await page.evaluate(() => document.querySelectorAll("*").length);
+  assert.ok(size < 1000, `${size} elements`);
   await leave(page);
 });
 

@@ -5,6 +5,7 @@
 mod described;
 mod live;
 mod metrics;
+mod page;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
