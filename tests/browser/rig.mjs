@@ -106,8 +106,14 @@ export async function visit({ browser, front }, options = {}) {
 export async function login(page) {
   await page.getByLabel("Token").fill(TOKEN);
   await page.getByRole("button", { name: "Log in", exact: true }).click();
-  await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
   await page.locator("#badge", { hasText: "Live" }).waitFor();
+}
+
+// Live again; an agent that was restarted may have forgotten who was logged in.
+export async function back(page) {
+  const badge = page.locator("#badge", { hasText: /^(Live|Not logged in)$/ });
+  await badge.waitFor({ timeout: 60000 });
+  if ((await badge.innerText()) !== "Live") await login(page);
 }
 
 export async function leave(page) {

@@ -1,7 +1,7 @@
 // What goes wrong is said, each thing in its own words, and mends itself on the page when it is mended.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { cluster, kubectl, leave, login, open, pod, rig, shot, sound, TOKEN, until, visit } from "./rig.mjs";
+import { back, cluster, kubectl, leave, login, open, pod, rig, shot, sound, TOKEN, until, visit } from "./rig.mjs";
 
 let all;
 before(async () => (all = await rig()));
@@ -21,7 +21,7 @@ test("an agent that is restarted is missed, and found again", async () => {
   await shot(page, "unreachable");
   await sound(page);
   await all.agent.begin();
-  await badge(page, "Live");
+  await back(page);
   await until(async () => /^data \d s old$/.test(await page.locator("#age").innerText()));
   await leave(page);
 });
@@ -39,7 +39,10 @@ test("a log that broke off is taken up again", async () => {
     const before = await last();
     await all.agent.stop();
     await page.getByText(/Trying again/).waitFor();
+    // An agent may forget who was logged in.
+    all.front.forget?.();
     await all.agent.begin();
+    await back(page);
     await until(async () => (await last()) > before + 5);
     await until(async () => (await page.locator(".notice").isVisible()) === false);
     await leave(page);
