@@ -1,4 +1,4 @@
-//! Tells the crate what it is built from: commit, its time, compiler; compresses what it embeds.
+//! Tells the crate what it is built from: commit, its time, compiler; packs what it embeds.
 //!
 //! Nothing of the moment or the machine goes in, so that the same commit and
 //! toolchain give the same binary. Outside of a git checkout the commit is
@@ -7,13 +7,18 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ring::digest;
+
+const PAGE: &str = "src/api/page/page.html";
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
@@ -45,6 +50,8 @@ fn main() -> io::Result<()> {
         writeln!(out, "cargo::rustc-env=PIPEOPS_BUILD_{name}={value}")?;
     }
     compress("docs/openapi.yaml", "openapi.yaml.gz")?;
+    compress(PAGE, "page.html.gz")?;
+    describe_page(&mut out)?;
     Ok(())
 }
 
@@ -53,10 +60,32 @@ fn main() -> io::Result<()> {
 fn compress(path: &str, name: &str) -> io::Result<()> {
     writeln!(io::stdout(), "cargo::rerun-if-changed={path}")?;
     let folder = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    let file = File::create(Path::new(&folder).join(name))?;
+    let file = fs::File::create(Path::new(&folder).join(name))?;
     let mut encoder = GzEncoder::new(file, Compression::best());
     encoder.write_all(&fs::read(path)?)?;
     encoder.finish().map(drop)
+}
+
+/// What the head of the page says: which script and which style may run, by their hashes
+/// (<https://www.w3.org/TR/CSP3/#match-element-to-source-list>), and the tag of this version.
+fn describe_page(out: &mut impl Write) -> io::Result<()> {
+    let page = fs::read_to_string(PAGE)?;
+    for (name, text) in [
+        ("SCRIPT", between(&page, "<script>", "</script>")?),
+        ("STYLE", between(&page, "<style>", "</style>")?),
+        ("HASH", &page),
+    ] {
+        let hash = STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()));
+        writeln!(out, "cargo::rustc-env=PIPEOPS_PAGE_{name}={hash}")?;
+    }
+    Ok(())
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> io::Result<&'a str> {
+    text.split_once(start)
+        .and_then(|(_, rest)| rest.split_once(end))
+        .map(|(inner, _)| inner)
+        .ok_or_else(|| io::Error::other(format!("{PAGE} has no {start}")))
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

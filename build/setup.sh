@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target needs, at the pinned versions. Does nothing, quickly, when all is there.
-# usage: setup.sh rust|cross|python|lint-python|registry|helm|schemathesis|prometheus|lint|diagrams|demo|scripts...
+# usage: setup.sh rust|cross|python|lint-python|registry|helm|schemathesis|prometheus|lint|diagrams|browser|demo|scripts...
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -35,6 +35,11 @@ main() {
 		diagrams)
 			python build/diagrams/node.txt
 			npm_modules build/diagrams
+			;;
+		browser)
+			command_or_package chromium chromium
+			python build/diagrams/node.txt
+			npm_modules tests/browser
 			;;
 		demo)
 			command_or_package curl curl

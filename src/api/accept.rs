@@ -29,6 +29,24 @@ pub(super) fn quality(accept: Option<&str>, media_type: &str) -> f64 {
     best.1
 }
 
+/// Whether a client with this `Accept-Encoding` takes gzip.
+pub(super) fn takes_gzip(accepted: &str) -> bool {
+    let mut any = false;
+    for range in accepted.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let coding = parts.next().unwrap_or_default();
+        let is_wanted = !parts.any(|part| {
+            let quality = part.strip_prefix("q=").or(part.strip_prefix("Q="));
+            quality.is_some_and(|quality| quality.parse() == Ok(0.0))
+        });
+        if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            return is_wanted;
+        }
+        any |= coding == "*" && is_wanted;
+    }
+    any
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! `GET /api/openapi.yaml`: the page that describes these routes. It tells nothing secret.
 
-use super::tag;
+use super::{accept, tag};
 use crate::http::{Body, Request, Response};
 
 /// [RFC 9512](https://www.rfc-editor.org/rfc/rfc9512)
@@ -11,7 +11,8 @@ static PAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz")
 
 /// The page, for those who take gzip.
 pub(super) fn answer(request: &Request) -> Response {
-    if !takes_gzip(request.headers.get("accept-encoding")) {
+    // Whoever says nothing may be shown what arrives (RFC 9110, section 12.5.3 would let us).
+    if !accept::takes_gzip(request.headers.get("accept-encoding").unwrap_or_default()) {
         let detail =
             "the page is there as gzip only: ask with Accept-Encoding: gzip (curl --compressed)";
         return Response::problem(406, "Not Acceptable", detail).with("Vary", "Accept-Encoding");
@@ -25,24 +26,6 @@ pub(super) fn answer(request: &Request) -> Response {
 fn sum() -> String {
     let end = PAGE.last_chunk().copied().unwrap_or_default();
     format!("\"{:016x}\"", u64::from_be_bytes(end))
-}
-
-/// Whoever says nothing may be shown what arrives (RFC 9110, section 12.5.3 would let us).
-fn takes_gzip(accepted: Option<&str>) -> bool {
-    let mut any = false;
-    for range in accepted.unwrap_or_default().split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let coding = parts.next().unwrap_or_default();
-        let is_wanted = !parts.any(|part| {
-            let quality = part.strip_prefix("q=").or(part.strip_prefix("Q="));
-            quality.is_some_and(|quality| quality.parse() == Ok(0.0))
-        });
-        if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
-            return is_wanted;
-        }
-        any |= coding == "*" && is_wanted;
-    }
-    any
 }
 
 #[cfg(test)]

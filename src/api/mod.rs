@@ -16,6 +16,7 @@ mod lists;
 mod live;
 mod logs;
 mod metrics;
+mod page;
 mod proxy;
 mod raw;
 mod readiness;
@@ -136,6 +137,7 @@ impl Api {
     /// What needs no token.
     fn open(&self, action: Action, request: &Request, now: Instant) -> Option<Response> {
         Some(match action {
+            Action::Index if page::wanted(request.headers.get("accept")) => page::answer(request),
             Action::Index => json(200, &index(self.metrics_open)),
             Action::Health => health::basic(&self.sources),
             Action::Ready => readiness::answer(&self.sources),

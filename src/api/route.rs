@@ -1,7 +1,7 @@
 //! Which path means what. All routes only read, but those that pass requests on and those that
 //! log in and out.
 
-use super::{description, lists, logs, proxy, raw, session};
+use super::{description, lists, logs, page, proxy, raw, session};
 use crate::cluster::Kind;
 use crate::http::Request;
 
@@ -104,6 +104,7 @@ impl Action {
     pub(super) fn media_type(self, request: &Request) -> Option<&'static str> {
         match self {
             Self::Raw | Self::Metrics | Self::Logs => None,
+            Self::Index if page::wanted(request.headers.get("accept")) => Some("text/html"),
             Self::Events => Some("text/event-stream"),
             Self::Description => Some(description::MEDIA_TYPE),
             Self::List(_) => Some(lists::media_type(request)),

@@ -6,6 +6,7 @@ mod described;
 mod lists;
 mod live;
 mod metrics;
+mod page;
 mod proxy;
 mod security;
 mod socket;
