@@ -53,7 +53,7 @@ test("a log that broke off is taken up again", async () => {
 
 test("a day of changes is not collected for ever", async () => {
   const page = await visit(all);
-  const change = (id) => JSON.stringify({ id, at: new Date(1.7e12 + id * 1000).toISOString(), kind: "pod", what: "modified", namespace: "a", name: `pod-${id}`, summary: "Running" });
+  const change = (id) => JSON.stringify({ id, at: new Date(4e12 + id * 1000).toISOString(), kind: "pod", what: "modified", namespace: "a", name: `pod-${id}`, summary: "Running" });
   const told = Array.from({ length: 20000 }, (_, index) => `event: event\ndata: ${change(1e6 + index)}\n\n`).join("");
   await login(page);
   await open(page, "Changes");
