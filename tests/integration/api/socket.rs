@@ -176,7 +176,7 @@ fn what_is_no_websocket_is_told_what_this_is() {
 fn messages_in_parts_and_pings_between_them_are_read() {
     let (_server, agent) = start();
     let mut socket = opened(&agent);
-    // "Hel" and "lo" in the words of RFC 6455, section 5.7, as JSON and with a ping between.
+    // As in RFC 6455, section 5.7, but as JSON and with a ping between.
     let parts: [(u8, &[u8]); 4] = [
         (0x01, br#"{"type":"#),
         (0x89, b"between"),

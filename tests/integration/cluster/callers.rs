@@ -79,6 +79,16 @@ fn token(namespace: &Namespace<'_>, account: &str) -> String {
     namespace.kubectl(&["create", "token", account])
 }
 
+/// Waits until the API server lets an account do what it was just given the right to.
+fn effective(namespace: &Namespace<'_>, account: &str, wish: &[&str]) {
+    let user = format!("system:serviceaccount:{}:{account}", namespace.name);
+    let asked = [&["auth", "can-i", "--as", &user], wish].concat();
+    eventually("the right", || {
+        let said = namespace.try_kubectl(&asked)?;
+        (said.trim() == "yes").then_some(())
+    });
+}
+
 fn namespaces(answer: &Answer) -> BTreeSet<String> {
     let items = answer.json()["items"].as_array().unwrap().clone();
     let name = |item: &Value| item["namespace"].as_str().unwrap().to_owned();
@@ -90,6 +100,7 @@ fn whoever_sees_pods_of_one_namespace_is_told_of_those() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("callers");
     namespace.apply(OWN_PODS);
+    effective(&namespace, "own", &["list", "pods"]);
     let own = token(&namespace, "own");
     let agent = cluster.agent(&[]);
     let name = namespace.name.as_str();
@@ -170,6 +181,7 @@ fn whoever_lists_everything_is_told_everything_but_of_the_agent() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("callers");
     namespace.account(LISTS);
+    effective(&namespace, "agent", &["get", "/metrics"]);
     let all = token(&namespace, "agent");
     let agent = cluster.agent(&[]);
     for path in CLOSED {
