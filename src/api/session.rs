@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::rights::Asking;
-use super::{Api, json, refusal};
+use super::{Api, json, refusal, timestamp};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
 use crate::security::{Caller, Gate, Login, Means, Refusal};
@@ -154,7 +154,7 @@ fn view(login: &Login) -> Response {
             user: name,
             via,
             scope,
-            expires: humantime::format_rfc3339_seconds(expires).to_string(),
+            expires: timestamp(expires),
         },
     )
 }

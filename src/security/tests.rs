@@ -208,6 +208,34 @@ fn who_guesses_tokens_has_to_wait() {
 }
 
 #[test]
+fn whoever_is_known_does_not_wait_for_those_who_guess() {
+    let rig = rig();
+    let now = Instant::now();
+    let mut known = rig.gate.caller(&with("theirs"), now).unwrap();
+    assert!(rig.gate.may(&mut known, PEER, list("shop"), now).unwrap());
+    while let Ok(mut caller) = rig.gate.caller(&with("guess"), now) {
+        let _ = rig.gate.may(&mut caller, PEER, list(""), now);
+    }
+    assert!(rig.gate.caller(&with("theirs"), now).is_ok());
+    let noted = held(&rig.noted)
+        .iter()
+        .filter(|line| *line == " log in false")
+        .count();
+    assert_eq!(noted, 10);
+    let ticket = Request::new(Method::Get, "/ws?ticket=guess");
+    let refused = rig.gate.caller_of_stream(&ticket, now).unwrap_err();
+    assert!(
+        matches!(refused, Refusal::TooManyFailures(_)),
+        "{refused:?}"
+    );
+    let noted = held(&rig.noted)
+        .iter()
+        .filter(|line| *line == " log in false")
+        .count();
+    assert_eq!(noted, 10, "no more than were let happen");
+}
+
+#[test]
 fn a_browser_logs_in_and_out() {
     let rig = rig();
     let now = Instant::now();

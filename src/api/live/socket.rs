@@ -94,6 +94,8 @@ impl Socket {
                         Frame::Ping(payload) => control(view, PONG, payload),
                         Frame::Pong => {}
                         Frame::Close { code, .. } => self.leave(code, view),
+                        // Whoever is let go is not listened to.
+                        Frame::Data { .. } if self.closing.is_some() => {}
                         Frame::Data { last, payload, .. } => {
                             self.message.extend_from_slice(payload);
                             self.part(last, view, now);
@@ -120,8 +122,7 @@ impl Socket {
         } else if last {
             let message = std::mem::take(&mut self.message);
             match String::from_utf8(message) {
-                Ok(text) if self.closing.is_none() => self.handle(&text, view, now),
-                Ok(_) => {}
+                Ok(text) => self.handle(&text, view, now),
                 Err(_) => self.close(NO_TEXT, "a message is no UTF-8", view, now),
             }
         }
@@ -394,6 +395,21 @@ mod tests {
             let gone = client.socket.has_ended() || !client.socket.due(&mut client.view, later);
             assert!(gone);
         }
+    }
+
+    #[test]
+    fn whoever_is_let_go_fills_nothing_more() {
+        let mut client = client();
+        let mut part = Vec::new();
+        encode(0, &[&[b' '; 40_000]], [5; 4], &mut part);
+        part[0] = TEXT;
+        client.send(&part);
+        for _ in 0..10 {
+            part[0] = 0;
+            client.send(&part);
+        }
+        assert!(client.socket.closing.is_some());
+        assert!(client.socket.message.len() <= 2 * 40_000);
     }
 
     #[test]

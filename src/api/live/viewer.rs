@@ -23,8 +23,9 @@ const STALL: Duration = Duration::from_secs(10);
 const BACKLOG: usize = 256 * 1024;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
     X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nretry: 3000\n\n";
-/// Bytes taken from a connection at once.
+/// Bytes taken from a connection at once, and how often before others have their turn.
 const CHUNK: usize = 4 * 1024;
+const AT_ONCE: usize = 16;
 
 /// Where somebody is who was here before: `EPOCH-ID`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,29 +81,28 @@ impl Viewer {
     /// What it says; false when it has left.
     fn hear(&mut self, now: Instant) -> bool {
         let mut chunk = [0; CHUNK];
-        loop {
+        for _ in 0..AT_ONCE {
             let bytes = match receive(self.taken.stream(), &mut chunk) {
+                Ok(Some([])) | Err(_) => return false,
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => {
                     self.readable = false;
                     return true;
                 }
-                Err(_) => return false,
             };
-            match &mut self.socket {
-                Some(socket) => socket.receive(bytes, &mut self.view, now),
-                // Nothing is asked of it any more.
-                None if bytes.is_empty() => return false,
-                None => {}
-            }
-            if bytes.is_empty() {
-                return false;
+            // Of others nothing is asked any more.
+            if let Some(socket) = &mut self.socket {
+                socket.receive(bytes, &mut self.view, now);
             }
         }
+        true
     }
 
     /// Until something is to be done for it, whatever happens.
     pub(super) fn rest(&self, now: Instant) -> Duration {
+        if self.readable {
+            return Duration::ZERO;
+        }
         let view = self.view.rest(now);
         let socket = self.socket.as_ref().map(|socket| socket.rest(now));
         socket.map_or(view, |socket| socket.min(view))

@@ -76,7 +76,7 @@ impl Viewer {
     }
 }
 
-fn start() -> (ApiServer, Agent) {
+pub(super) fn start() -> (ApiServer, Agent) {
     let server = ApiServer::start();
     let agent = Agent::start(&server.kubeconfig(), &[]);
     eventually("ready", || {

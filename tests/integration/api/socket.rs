@@ -13,20 +13,12 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::support::api_server::{ApiServer, object};
-use crate::support::{Agent, Answer, eventually, request_with};
+use super::live::start;
+use crate::support::api_server::object;
+use crate::support::{Agent, Answer, request_with};
 
 const SILENCE: Duration = Duration::from_secs(60);
 const TOKEN: (&str, &str) = ("Authorization", "Bearer test-api-token");
-
-fn start() -> (ApiServer, Agent) {
-    let server = ApiServer::start();
-    let agent = Agent::start(&server.kubeconfig(), &[]);
-    eventually("ready", || {
-        (agent.get_open("/ready").status == 200).then_some(())
-    });
-    (server, agent)
-}
 
 /// A connection, or the status with which it was refused.
 fn connect(
