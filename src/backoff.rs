@@ -21,6 +21,8 @@ pub struct Policy {
 pub struct Backoff {
     policy: Policy,
     failures: u32,
+    /// Of the first ceiling.
+    doublings: u32,
     well_since: Option<Instant>,
 }
 
@@ -29,6 +31,7 @@ impl Backoff {
         Self {
             policy,
             failures: 0,
+            doublings: 0,
             well_since: None,
         }
     }
@@ -40,20 +43,30 @@ impl Backoff {
 
     /// Notes a failure at `now` and says how long to wait; `random` is in `[0, 1)`.
     pub fn failed(&mut self, now: Instant, random: f64) -> Duration {
+        self.failed_for(self.policy.limit, now, random)
+    }
+
+    /// The same for a failure that is waited for no longer than `limit`. However often it comes,
+    /// another kind of failure does not wait for longer on its account.
+    pub fn failed_for(&mut self, limit: Duration, now: Instant, random: f64) -> Duration {
         let calm = self
             .well_since
             .take()
             .is_some_and(|since| now.saturating_duration_since(since) >= self.policy.calm);
         if calm {
             self.failures = 0;
+            self.doublings = 0;
         }
-        let ceiling = self
+        let limit = limit.min(self.policy.limit);
+        let doubled = self
             .policy
             .first
-            .saturating_mul(1 << self.failures.min(20))
-            .min(self.policy.limit);
+            .saturating_mul(1 << self.doublings.min(20));
+        if doubled < limit {
+            self.doublings += 1;
+        }
         self.failures = self.failures.saturating_add(1);
-        ceiling.mul_f64(random.clamp(0.0, 1.0))
+        doubled.min(limit).mul_f64(random.clamp(0.0, 1.0))
     }
 
     /// Failures in a row since the last calm.
@@ -83,6 +96,19 @@ mod tests {
         let mut backoff = Backoff::new(POLICY);
         let waits: Vec<u64> = (0..9).map(|_| backoff.failed(now, 1.0).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn what_is_waited_for_briefly_lengthens_no_other_wait() {
+        let now = Instant::now();
+        let mut backoff = Backoff::new(POLICY);
+        let brief = Duration::from_secs(3);
+        let waits: Vec<u64> = (0..9)
+            .map(|_| backoff.failed_for(brief, now, 1.0).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 3, 3, 3, 3, 3, 3, 3]);
+        assert_eq!(backoff.failed(now, 1.0).as_secs(), 4);
+        assert_eq!(backoff.failures(), 10);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Course {
         if self.spoke || !self.opened.is_some_and(brief) {
             return Duration::ZERO;
         }
-        self.backoff.failed(now, random).min(self.limits.soon)
+        self.backoff.failed_for(self.limits.soon, now, random)
     }
 
     /// `text` is the error as people will see it: another one is news.
@@ -170,10 +170,10 @@ impl Course {
                 self.backoff.failed(now, random)
             }
             Verdict::Unreachable | Verdict::Unauthorized | Verdict::Forbidden | Verdict::Absent => {
-                self.backoff.failed(now, random).min(self.limits.soon)
+                self.backoff.failed_for(self.limits.soon, now, random)
             }
             Verdict::Retry { after: Some(after) } => {
-                let own = self.backoff.failed(now, random).min(self.limits.soon);
+                let own = self.backoff.failed_for(self.limits.soon, now, random);
                 own.max(after.min(PATIENCE))
             }
             Verdict::Retry { after: None } => self.backoff.failed(now, random),

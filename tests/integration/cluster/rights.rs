@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::rig::{Cluster, NODE, Namespace, alone, cluster};
 use super::shown::assert_equal_to_kubectl;
 use super::wait_ready;
-use crate::support::{Agent, cleared, eventually, program, within};
+use crate::support::{Agent, cleared, eventually, program, settled};
 
 pub(super) const ALL: &str = r#"[
     {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
@@ -116,8 +116,9 @@ fn a_new_token_in_the_file_heals_at_once() {
     assert_eq!(agent.get_open("/health").status, 200);
 
     namespace.write_token(&login.token());
-    within(Duration::from_secs(5), "/ready with 200", || {
-        (agent.get_open("/ready").status == 200).then_some(())
+    settled(Duration::from_secs(5), || {
+        let ready = agent.get_open("/ready");
+        (ready.status == 200).then_some(()).ok_or(ready.body)
     });
     assert_equal_to_kubectl(&cluster, &agent);
     assert_eq!(agent.json("/api/status/changes")["epoch"], epoch);
