@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,6 +42,9 @@ const LINES: [&str; 3] = [
 /// nothing is measured in any order.
 static NODES: RwLock<()> = RwLock::new(());
 
+/// Held by a stage: the short names of its own kinds would stand for those of another one, too.
+static SHORT_NAMES: Mutex<()> = Mutex::new(());
+
 #[test]
 fn every_line_prints_what_kubectl_prints() {
     // Before the cluster, as everyone does it who wants both.
@@ -59,6 +62,7 @@ struct Stage<'c> {
     namespace: Namespace<'c>,
     /// Manifests, and a home for what kubectl keeps.
     folder: TempDir,
+    _names: MutexGuard<'static, ()>,
 }
 
 /// What one run left.
@@ -71,11 +75,12 @@ struct Outcome {
 
 impl<'c> Stage<'c> {
     fn new(cluster: &'c Cluster) -> Self {
-        let namespace = cluster.namespace("kubectl");
+        let names = SHORT_NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         let stage = Self {
             cluster,
-            namespace,
+            namespace: cluster.namespace("kubectl"),
             folder: tempfile::tempdir().unwrap(),
+            _names: names,
         };
         stage.fill();
         stage.files();
@@ -191,12 +196,11 @@ impl<'c> Stage<'c> {
 /// What is outside of the namespace goes with it.
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        for kind in ["gadgets", "regions"] {
-            let name = format!("{kind}.{}.example.com", self.namespace.name);
-            let _ = self
-                .namespace
-                .try_kubectl(&["delete", "crd", &name, "--wait=false"]);
-        }
+        // The next stage is not to see them any more.
+        let [gadgets, regions] = ["gadgets", "regions"]
+            .map(|kind| format!("{kind}.{}.example.com", self.namespace.name));
+        let kinds = ["delete", "crd", &gadgets, &regions, "--timeout=60s"];
+        let _ = self.namespace.try_kubectl(&kinds);
         let volume = ["delete", "pv", &self.namespace.name, "--wait=false"];
         let _ = self.namespace.try_kubectl(&volume);
         // Pods of the zoo that do not go by themselves.
