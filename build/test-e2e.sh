@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs, disturbs, upgrades and removes the agent on a real node, as a user does: tests/e2e/README.md.
-# usage: test-e2e.sh      with the cluster that `cluster env` exported, else with one of its own
+# usage: test-e2e.sh [life|load]      with the cluster that `cluster env` exported, else with one of its own
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -14,13 +14,22 @@ main() {
 	cargo build --quiet --locked --package control-plane
 	mkdir -p "$made"
 	build/image.sh "$made/this.tar" "$(machine)=$PIPEOPS_BIN"
+	case ${1:-all} in
+	life | all) others ;;
+	load) ;;
+	*) die "usage: test-e2e.sh [life|load]" ;;
+	esac
+	timeout --kill-after=60 1200 tests/e2e/run "$made" "${1:-all}"
+}
+
+# The versions that come after it.
+others() {
 	tree next "$(later 1)"
 	tree broken "$(later 2)"
 	next_build
 	(cd "$made/next" && build/image.sh "$made/next.tar" "$(machine)=$made/next-agent")
 	# It starts, finds no program of its name and ends.
 	(cd "$made/broken" && build/image.sh "$made/broken.tar" "$(machine)=$(command -v busybox)")
-	timeout --kill-after=60 1200 tests/e2e/run "$made"
 }
 
 # Alone it starts a cluster, and takes it down.

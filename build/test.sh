@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 new_node=budget::memory::a_new_local_node_is_followed_in_2_5_mb
-told=target/new-node.txt
+told=target/test
 
 main() {
 	build/build.sh
@@ -19,25 +19,70 @@ main() {
 	cluster_up
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
 		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
-	status=0
 	if [ $# -gt 0 ]; then
-		cargo test --locked "$@" || status=$?
-		exit "$status"
+		cargo test --locked "$@"
+		exit
 	fi
 	cargo test --locked --no-run
-	mkdir -p target
-	# While nobody else has been at the node. It waits most of the time, so the scripts are tested meanwhile, by the
-	# /bin/sh of Debian and of Alpine; without arguments that takes two more and twice as long.
-	cargo test --locked --test integration "$new_node" -- --show-output >"$told" 2>&1 &
-	judging=$!
-	env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash" || status=$?
-	wait $judging || status=$?
-	cat "$told"
-	cargo test --locked -- --skip budget:: || status=$?
-	# One by one, beside nothing else: these judge times.
-	cargo test --locked --test integration budget:: -- --test-threads=1 --show-output --skip "$new_node" || status=$?
-	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || build/test-e2e.sh || status=$?
-	exit "$status"
+	rm -rf "$told"
+	mkdir -p "$told"
+	failed='' beside=''
+	trap 'end' EXIT
+	together
+	apart
+	[ -z "$failed" ] || die "failed:$failed"
+}
+
+# What waits more than it works, each on a cluster of its own: nobody stops another's parts.
+together() {
+	beside alone build/test-alone.sh
+	beside life env -u PIPEOPS_TEST_CLUSTER build/test-e2e.sh life
+	beside scripts env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
+	# While nobody else has been at the node.
+	part new-node cargo test --locked --test integration "$new_node" -- --show-output
+	part tests cargo test --locked -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
+	for one in $beside; do
+		part "${one#*:}" ended "${one%%:*}" "$told/${one#*:}"
+	done
+	beside=''
+}
+
+# One by one, beside nothing else: these judge times, or ask much of a small share of the processor.
+apart() {
+	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output --skip "$new_node"
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || part load build/test-e2e.sh load
+}
+
+# The next part goes on, and how this one ended is said at the end.
+part() { # NAME COMMAND...
+	name=$1 since=$(date +%s)
+	shift
+	"$@" || failed="$failed $name"
+	say "$name: $(($(date +%s) - since)) s"
+}
+
+# Begins a part that prints into a file.
+beside() { # NAME COMMAND...
+	file=$told/$1 name=$1
+	shift
+	# In a session, to be stopped with all that it has started.
+	setsid "$@" >"$file" 2>&1 &
+	beside="$beside $!:$name"
+}
+
+ended() { # PID FILE
+	status=0
+	wait "$1" || status=$?
+	cat "$2"
+	return $status
+}
+
+end() {
+	for one in $beside; do
+		pkill -TERM -s "${one%%:*}" || :
+		wait "${one%%:*}" || :
+	done
+	tests/cluster/cluster down || :
 }
 
 main "$@"

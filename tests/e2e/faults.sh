@@ -88,6 +88,7 @@ missed() { # COUNT
 # The pods are there before the agent is, so that it lists them all at its start.
 many_pods() {
 	timeout 600 "$PIPEOPS_TEST_CLUSTER_CMD" scale 5000
+	site deployments >"$work/agent.yaml"
 	installed=yes
 	install --token-file "$work/token" --api-url "https://$plane_url" --cluster-name "$cluster"
 	seen

@@ -21,7 +21,7 @@ fail() {
 	exit 1
 }
 
-begin() { # FOLDER
+begin() { # FOLDER life|load|all
 	began=$(now)
 	trap end EXIT
 	trap 'exit 129' HUP
@@ -30,7 +30,9 @@ begin() { # FOLDER
 	work=$(mktemp -d)
 	PATH=$(dirname "$PIPEOPS_TEST_KUBECTL"):$PATH
 	made=$1
-	for image in this next broken; do
+	images="this next broken"
+	[ "$2" != load ] || images=this
+	for image in $images; do
 		part load "$made/$image.tar"
 	done
 	start_control_plane

@@ -3,27 +3,22 @@
 
 #![cfg(test)]
 
+mod alone;
 mod callers;
 mod changes;
-mod chart;
 mod described;
 mod documented;
 mod envelopes;
-mod faults;
 mod kubectl;
 mod levels;
-mod lists;
 mod manifests;
-mod plane;
 mod pod;
-mod policies;
 mod queries;
 mod rig;
 mod rights;
 mod roles;
 mod shown;
 mod streams;
-mod usage;
 
 use crate::support::{Agent, eventually};
 

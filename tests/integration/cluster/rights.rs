@@ -1,16 +1,14 @@
-//! Service accounts: what they may not see is told, and their tokens rotate.
+//! Service accounts: what they may not see is told.
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::rig::{Cluster, NODE, Namespace, alone, cluster};
-use super::shown::assert_equal_to_kubectl;
+use super::rig::{Cluster, NODE, Namespace, cluster};
 use super::wait_ready;
-use crate::support::{Agent, cleared, eventually, program, settled};
+use crate::support::{Agent, cleared, eventually, program};
 
 pub(super) const ALL: &str = r#"[
     {apiGroups: [""], resources: [nodes, pods, namespaces, services, events], verbs: [get, list, watch]},
@@ -96,34 +94,6 @@ fn check_names_the_rights_that_are_missing() {
     assert_eq!(code, Some(1), "{text}");
 }
 
-#[test]
-fn a_new_token_in_the_file_heals_at_once() {
-    let Some(cluster) = alone() else { return };
-    let namespace = cluster.namespace("rotate");
-    namespace.account(ALL);
-    let login = Login::new(&cluster, &namespace);
-    let agent = login.agent(&[]);
-    let epoch = agent.json("/api/status/changes")["epoch"].clone();
-
-    // Tokens of a deleted account are void, also for one of the same name.
-    namespace.kubectl(&["delete", "serviceaccount", "agent"]);
-    namespace.account(ALL);
-    // Watches that are open stay so; a restart ends them.
-    cluster.api_server("restart");
-    wait_ready(&agent, 503);
-    let ready = agent.get_open("/ready").body;
-    assert!(ready.contains("not followed"), "{ready}");
-    assert_eq!(agent.get_open("/health").status, 200);
-
-    namespace.write_token(&login.token());
-    settled(Duration::from_secs(5), || {
-        let ready = agent.get_open("/ready");
-        (ready.status == 200).then_some(()).ok_or(ready.body)
-    });
-    assert_equal_to_kubectl(&cluster, &agent);
-    assert_eq!(agent.json("/api/status/changes")["epoch"], epoch);
-}
-
 /// A kubeconfig with the service account's token in a file.
 pub(super) struct Login(TempDir);
 
@@ -136,7 +106,7 @@ impl Login {
         login
     }
 
-    fn token(&self) -> PathBuf {
+    pub(super) fn token(&self) -> PathBuf {
         self.0.path().join("token")
     }
 

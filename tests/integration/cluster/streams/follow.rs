@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::super::rig::{alone, cluster};
+use super::super::rig::cluster;
 use super::Pods;
 
 /// Writes a number ten times a second.
@@ -28,10 +28,10 @@ spec:
 const LATE: Duration = Duration::from_secs(60);
 
 /// A log that is followed, line by line.
-struct Followed {
+pub(in crate::cluster) struct Followed {
     child: Child,
     lines: Receiver<String>,
-    next: usize,
+    pub(in crate::cluster) next: usize,
 }
 
 impl Followed {
@@ -59,7 +59,7 @@ impl Followed {
 
     /// Reads until that many lines came: each number once and in order.
     #[track_caller]
-    fn reach(&mut self, count: usize) {
+    pub(in crate::cluster) fn reach(&mut self, count: usize) {
         while self.next < count {
             let line = self.lines.recv_timeout(LATE).expect("a line comes");
             let number = line.split(' ').next().and_then(|word| word.parse().ok());
@@ -76,7 +76,7 @@ impl Drop for Followed {
     }
 }
 
-fn counter(pods: &Pods<'_>, fill: &str, pause: &str) -> Followed {
+pub(in crate::cluster) fn counter(pods: &Pods<'_>, fill: &str, pause: &str) -> Followed {
     let manifest = COUNTER.replace("@FILL@", fill).replace("@PAUSE@", pause);
     pods.namespace.apply(&manifest);
     let ready = [
@@ -87,19 +87,6 @@ fn counter(pods: &Pods<'_>, fill: &str, pause: &str) -> Followed {
     ];
     pods.namespace.kubectl(&ready);
     Followed::start(pods.ours(&["logs", "-f", "counter"]))
-}
-
-#[test]
-fn a_followed_log_survives_its_servers() {
-    let Some(cluster) = alone() else { return };
-    let pods = Pods::start(&cluster);
-    let mut followed = counter(&pods, "", "0.1");
-    followed.reach(20);
-    cluster.api_server("restart");
-    followed.reach(followed.next + 50);
-    cluster.part("kill", "kubelet");
-    cluster.part("start", "kubelet");
-    followed.reach(followed.next + 50);
 }
 
 #[test]

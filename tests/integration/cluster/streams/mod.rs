@@ -1,7 +1,7 @@
 //! Logs, commands, forwarded ports and copies: beside kubectl, on real containers.
 
 mod copies;
-mod follow;
+pub(super) mod follow;
 mod lines;
 mod ports;
 mod terminal;
@@ -15,7 +15,7 @@ use crate::support::{eventually, program};
 const PODS: &str = include_str!("pods.yaml");
 
 /// A namespace with pods in several states.
-struct Pods<'c> {
+pub(super) struct Pods<'c> {
     cluster: &'c Cluster,
     namespace: Namespace<'c>,
     /// One of the pods of the deployment `web`.
@@ -23,7 +23,7 @@ struct Pods<'c> {
 }
 
 impl<'c> Pods<'c> {
-    fn start(cluster: &'c Cluster) -> Pods<'c> {
+    pub(super) fn start(cluster: &'c Cluster) -> Pods<'c> {
         let namespace = cluster.namespace("streams");
         namespace.apply(PODS);
         namespace.kubectl(&["rollout", "status", "deploy/web", "--timeout=90s"]);

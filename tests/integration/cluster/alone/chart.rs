@@ -4,9 +4,9 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use super::manifests::objects;
-use super::pod::load_image;
-use super::rig::{Cluster, alone, missing};
+use crate::cluster::manifests::objects;
+use crate::cluster::pod::load_image;
+use crate::cluster::rig::{Cluster, alone, missing};
 use crate::support::eventually;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -71,7 +71,7 @@ fn the_chart_comes_changes_and_goes() {
 /// Every value that the chart has makes something that the API server takes.
 #[test]
 fn the_api_server_takes_the_chart_with_all_values_set() {
-    let Some(cluster) = super::rig::cluster() else {
+    let Some(cluster) = crate::cluster::rig::cluster() else {
         return;
     };
     let namespace = cluster.namespace("values");

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::rig::{Cluster, Namespace, alone};
-use super::shown::{assert_equal_to_kubectl, pod_status};
-use super::wait_ready;
+use crate::cluster::rig::{Cluster, Namespace, alone};
+use crate::cluster::shown::{assert_equal_to_kubectl, pod_status};
+use crate::cluster::wait_ready;
 use crate::support::{Agent, settled};
 
-const ZOO: &str = include_str!("zoo.yaml");
+const ZOO: &str = include_str!("../zoo.yaml");
 /// Containers start and fail several times before all pods are where they stay.
 const SETTLED: Duration = Duration::from_secs(180);
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::rig::{Cluster, Namespace, alone, missing};
-use super::rights::{ALL, Login};
-use super::shown::assert_equal_to_kubectl;
-use super::wait_ready;
+use crate::cluster::rig::{Cluster, Namespace, alone, missing};
+use crate::cluster::rights::{ALL, Login};
+use crate::cluster::shown::assert_equal_to_kubectl;
+use crate::cluster::wait_ready;
 use crate::support::{Agent, eventually, within};
 
 /// So soon after the API server answers again.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::rig::{Cluster, NODE, alone, cluster};
+use crate::cluster::rig::{Cluster, NODE, alone, cluster};
 use crate::support::{Agent, eventually};
 
 const MIB: u64 = 1 << 20;

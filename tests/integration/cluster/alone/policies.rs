@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::manifests::{objects, read};
-use super::pod::load_image;
-use super::rig::{Cluster, Enforced, Namespace, alone};
+use crate::cluster::manifests::{objects, read};
+use crate::cluster::pod::load_image;
+use crate::cluster::rig::{Cluster, Enforced, Namespace, alone};
 use crate::support::settled;
 
 /// Who asks whom, on which port, and whether the policies let it.

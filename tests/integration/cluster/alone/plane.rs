@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::rig::{NODE, alone};
 use super::usage::top;
+use crate::cluster::rig::{NODE, alone};
 use crate::support::SOON;
 
 const TOKEN: &str = "token";
