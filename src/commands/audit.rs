@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::End;
 use crate::json::map;
+use crate::logger;
 
 /// Requests told of one command.
 pub const MOST_REQUESTS: usize = 20;
@@ -76,7 +77,7 @@ impl Audit {
 
     /// Writes to file and log. A file that cannot be written is told once.
     pub fn note(&self, operation: &Operation<'_>) {
-        self.write(&line(operation, SystemTime::now()).to_string());
+        self.write(&line(operation, SystemTime::now()));
     }
 
     /// The same for the local API.
@@ -94,10 +95,11 @@ impl Audit {
             "what": visit.what,
             "decision": if visit.allowed { "allowed" } else { "refused" },
         };
-        self.write(&line.to_string());
+        self.write(&line);
     }
 
-    fn write(&self, line: &str) {
+    fn write(&self, line: &Value) {
+        let line = &*logger::harmless(line);
         log::info!("audit: {line}");
         let mut state = self.state();
         let Some(path) = &self.path else {
@@ -271,14 +273,15 @@ mod tests {
             audit.note_visit(&Visit {
                 who: "",
                 peer: "10.0.0.1",
-                what: &format!("get /{number}\n"),
+                what: &format!("get /{number}\n\u{9b}\u{202e}"),
                 allowed: false,
             });
         }
         let all = audit.last(usize::MAX).unwrap();
         assert_eq!(all.len(), KEPT);
         let last: Value = serde_json::from_str(all.last().unwrap()).unwrap();
-        assert_eq!(last["what"], format!("get /{KEPT}\n"));
+        assert_eq!(last["what"], format!("get /{KEPT}\n\u{9b}\u{202e}"));
+        assert!(all.concat().is_ascii(), "it drives no terminal");
         assert_eq!(
             (&last["who"], &last["decision"]),
             (&json!("unknown"), &json!("refused"))
