@@ -128,10 +128,10 @@ impl Decoder {
                     code: 1005,
                     reason: &[],
                 }),
-                [high, low, reason @ ..] => Ok(Frame::Close {
-                    code: u16::from_be_bytes([*high, *low]),
-                    reason,
-                }),
+                [high, low, reason @ ..] => match u16::from_be_bytes([*high, *low]) {
+                    code if is_closing_code(code) => Ok(Frame::Close { code, reason }),
+                    _ => Err(Violation("a close frame has a code that is never sent")),
+                },
                 [_] => Err(Violation("a close frame has half a code")),
             },
             _ => Err(Violation("a frame is of an unknown kind")),
@@ -162,6 +162,11 @@ fn head(bytes: &[u8], masked: bool) -> Result<Option<Head>, Violation> {
         (126 | 127, _) => return Ok(None),
         (short, _) => (2, usize::from(short)),
     };
+    if matches!((size, payload), (4, 0..=125) | (10, 0..=0xffff)) {
+        return Err(Violation(
+            "the length of a frame is written longer than it is",
+        ));
+    }
     let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
     if payload > LIMIT {
         return Err(Violation("a frame is larger than 1 MiB"));
@@ -187,6 +192,12 @@ fn mask(bytes: &[u8], masked: bool) -> Option<[u8; 4]> {
         (true, [a, b, c, d, ..]) => Some([*a, *b, *c, *d]),
         (true, _) => None,
     }
+}
+
+/// Whether a close frame may have that code (RFC 6455, section 7.4; those after 1011 were
+/// registered later).
+fn is_closing_code(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// What a server answers to the key of a client (RFC 6455, section 4.2.2).
@@ -289,7 +300,27 @@ mod tests {
 
     #[test]
     fn what_no_server_may_send_is_refused_before_its_payload() {
-        let table: [(&[u8], &str); 9] = [
+        let table: [(&[u8], &str); 14] = [
+            (
+                b"\x88\x02\x03\xed",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x88\x02\x00\x00",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x88\x02\x13\x88",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x82\x7e\x00\x7d",
+                "the length of a frame is written longer than it is",
+            ),
+            (
+                b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
+                "the length of a frame is written longer than it is",
+            ),
             (b"\xc2\x01", "a frame has reserved bits"),
             (b"\x82\x81", "a frame of the server is masked"),
             (b"\x81\x01x", "a frame is of an unknown kind"),
