@@ -56,15 +56,35 @@ impl Asking<'_> {
         }
     }
 
+    /// Has the API server say who it is.
+    ///
+    /// # Errors
+    /// It does not know the token, or does not say.
+    pub(super) fn identify(&mut self) -> Result<(), Refusal> {
+        self.gate.identify(&mut self.caller, self.peer, self.now)
+    }
+
     /// Notes what is passed on, but for what only reads.
-    pub(super) fn note(&mut self, request: &Request, switches: bool, allowed: bool) {
+    ///
+    /// # Errors
+    /// It is more than reading, and nobody has that token.
+    pub(super) fn note(
+        &mut self,
+        request: &Request,
+        switches: bool,
+        allowed: bool,
+    ) -> Result<(), Refusal> {
         let reads = matches!(request.method, Method::Get | Method::Head) && !switches;
-        if !reads || !allowed {
-            // Without a name it is noted all the same.
-            let _ = self.gate.identify(&mut self.caller, self.peer, self.now);
-            let what = format!("{} {}", request.method, request.path);
-            self.gate.note(&self.caller.name, self.peer, &what, allowed);
+        if reads && allowed {
+            return Ok(());
         }
+        if let Err(refused @ (Refusal::Wrong | Refusal::TooManyFailures(_))) = self.identify() {
+            return Err(refused);
+        }
+        // Where the API server does not say who it is, it is noted all the same.
+        let what = format!("{} {}", request.method, request.path);
+        self.gate.note(&self.caller.name, self.peer, &what, allowed);
+        Ok(())
     }
 
     fn must(&mut self, wish: Wish<'_>) -> Result<(), Refusal> {
@@ -80,7 +100,7 @@ impl Asking<'_> {
 
     fn forbidden(&mut self, wish: Wish<'_>) -> Refusal {
         // The name is for the reader only.
-        let _ = self.gate.identify(&mut self.caller, self.peer, self.now);
+        let _ = self.identify();
         let (who, what) = (&self.caller.name, shown(wish));
         Refusal::Forbidden(format!("{who} has no right in Kubernetes to {what}"))
     }

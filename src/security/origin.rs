@@ -51,8 +51,10 @@ pub(super) fn is_foreign(request: &Request) -> bool {
         let place = origin.split_once("://").map(|(_, place)| place);
         place.is_some_and(|place| place.eq_ignore_ascii_case(host))
     };
+    let is_origin = |name: &str| name.eq_ignore_ascii_case("origin");
     let mut fields = request.headers.iter();
-    fields.any(|(name, value)| name.eq_ignore_ascii_case("origin") && !is_own(value))
+    fields.any(|(name, value)| is_origin(name) && !is_own(value))
+        || request.headers.hides(is_origin)
 }
 
 #[cfg(test)]
@@ -116,6 +118,7 @@ mod tests {
         for fields in [
             [("Origin", "http://evil.example"), ("A", "b")],
             [("Origin", "null"), ("A", "b")],
+            [("Origin", "http://caf\u{e9}.example"), ("A", "b")],
             [("Origin", "http://agent:8081"), ("A", "b")],
             [
                 ("Origin", "http://agent:8080"),
