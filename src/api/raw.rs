@@ -189,10 +189,7 @@ fn judge(
     policy: &Policy,
 ) -> Result<Speaker, String> {
     let gets = matches!(request.method, Method::Get | Method::Head);
-    // A page of a pod (`proxy`) would be one of ours to the browser, with all that the login
-    // may read.
-    let enters = policy::Request::of("GET", path).is_some_and(|wanted| !wanted.reads());
-    if caller.from_cookie && (!gets || switches || enters) {
+    if caller.from_cookie && (!gets || switches || enters(path)) {
         return Err("a browser's login only reads; send the token itself".to_owned());
     }
     let scope = match &caller.means {
@@ -223,6 +220,12 @@ fn judge(
         )),
         Err(problem) => Err(problem),
     }
+}
+
+/// Whether even who only gets that is let into something. A page of a pod (`proxy`) would be one
+/// of ours to the browser, with all that its login may read.
+fn enters(path: &str) -> bool {
+    policy::Request::of("GET", path).is_some_and(|wanted| !wanted.reads())
 }
 
 fn since_1970() -> u64 {

@@ -336,11 +336,13 @@ fn offered(request: &Request) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
-/// The token in a value of `Authorization` (RFC 6750, section 2.1).
+/// The token in a value of `Authorization` (RFC 6750, section 2.1). Of two words the API server
+/// would take the first.
 pub fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    let is_one = !token.is_empty() && !token.contains([' ', '\t']);
+    (scheme.eq_ignore_ascii_case("bearer") && is_one).then_some(token)
 }
 
 /// A wish in words.

@@ -34,6 +34,10 @@ impl Wanted {
                 return Err(format!("there is no {name}: kind and namespace are known"));
             }
         }
+        // One that cannot be read is not one that is not there.
+        if request.query_pairs().any(|pair| pair.is_none()) {
+            return Err("a parameter is not percent-encoded UTF-8".to_owned());
+        }
         let mut kinds = Vec::new();
         for name in request
             .query_value("kind")
@@ -207,6 +211,7 @@ mod tests {
         assert_eq!(wanted(""), Ok(Wanted::default()));
         let problem = wanted("kind=secret").unwrap_err();
         assert!(problem.starts_with("there is no kind secret"), "{problem}");
+        assert!(wanted("namespace=%ff").is_err());
         let problem = wanted("label=x").unwrap_err();
         assert!(problem.starts_with("there is no label"), "{problem}");
     }

@@ -81,9 +81,8 @@ impl Socket {
     pub(super) fn receive(&mut self, bytes: &[u8], view: &mut View, now: Instant) {
         self.heard = now;
         self.asked = false;
-        let mut inbox = std::mem::take(&mut self.inbox);
+        let (mut inbox, mut read) = (std::mem::take(&mut self.inbox), 0);
         inbox.extend_from_slice(bytes);
-        let mut read = 0;
         while !self.closed {
             let rest = inbox.get_mut(read..).unwrap_or_default();
             match self.decoder.next(rest) {
@@ -92,10 +91,8 @@ impl Socket {
                     read += size;
                     match frame {
                         // Each costs an answer, as a message does.
-                        Frame::Ping(payload) if self.spends(view, now) => {
-                            control(view, PONG, payload);
-                        }
-                        Frame::Ping(_) => {}
+                        Frame::Ping(_) if !self.spends(view, now) => {}
+                        Frame::Ping(payload) => control(view, PONG, payload),
                         Frame::Pong => {}
                         Frame::Close { code, reason } => self.leave(code, reason, view),
                         // Whoever is let go is not listened to.
