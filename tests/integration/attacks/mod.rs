@@ -10,7 +10,7 @@ mod everywhere;
 mod logins;
 mod logs;
 mod places;
-mod routes;
+pub(crate) mod routes;
 mod smuggled;
 mod tokens;
 mod websocket;

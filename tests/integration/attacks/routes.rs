@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use super::Rig;
 
-pub(super) const ADMIN: &str = "admin-0123456789abcdef";
+pub(crate) const ADMIN: &str = "admin-0123456789abcdef";
 
 /// Who may ask, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Anybody, by any name.
     Probe,
     /// Anybody who is not made to by a page of others.
@@ -32,11 +32,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn is_endless(self) -> bool {
+    pub(crate) fn is_endless(self) -> bool {
         matches!(self, Kind::Events | Kind::Socket)
     }
 
-    pub(super) fn posts(self) -> bool {
+    pub(crate) fn posts(self) -> bool {
         matches!(
             self,
             Kind::Envelope | Kind::Ticket | Kind::Session | Kind::Pairing
@@ -44,7 +44,7 @@ impl Kind {
     }
 
     /// Whether nobody is told anything who is not known.
-    pub(super) fn wants_token(self) -> bool {
+    pub(crate) fn wants_token(self) -> bool {
         !matches!(
             self,
             Kind::Probe | Kind::Open | Kind::Session | Kind::Pairing
@@ -52,29 +52,29 @@ impl Kind {
     }
 }
 
-pub(super) struct Route {
+pub(crate) struct Route {
     /// As `GET /` names it.
-    pub(super) listed: &'static str,
-    pub(super) kind: Kind,
+    pub(crate) listed: &'static str,
+    pub(crate) kind: Kind,
     target: &'static str,
     body: &'static str,
     /// What whoever may do everything is answered.
-    pub(super) well: u16,
+    pub(crate) well: u16,
 }
 
 /// A request in its parts.
-pub(super) struct Ask {
-    pub(super) method: &'static str,
-    pub(super) target: Vec<u8>,
-    pub(super) host: &'static str,
-    pub(super) token: String,
+pub(crate) struct Ask {
+    pub(crate) method: &'static str,
+    pub(crate) target: Vec<u8>,
+    pub(crate) host: &'static str,
+    pub(crate) token: String,
     /// What says of which kind the body is, and how long.
-    pub(super) framing: String,
+    pub(crate) framing: String,
     /// Lines besides.
-    pub(super) fields: Vec<u8>,
-    pub(super) body: Vec<u8>,
+    pub(crate) fields: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// What comes behind.
-    pub(super) rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 const fn get(listed: &'static str, kind: Kind) -> Route {
@@ -101,7 +101,7 @@ const fn post(listed: &'static str, kind: Kind, body: &'static str, well: u16) -
 const LETTER: &str = r#"{"method":"GET","path":"/api/v1/nodes"}"#;
 const LOGIN: &str = r#"{"token":"admin-0123456789abcdef"}"#;
 
-pub(super) const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     get("/", Kind::Open),
     get("/health", Kind::Probe),
     get("/healthz", Kind::Probe),
@@ -148,7 +148,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 impl Route {
     /// What is answered well.
-    pub(super) fn ask(&self) -> Ask {
+    pub(crate) fn ask(&self) -> Ask {
         let framing = match self.kind.posts() {
             true => format!(
                 "Content-Type: application/json\r\nContent-Length: {}\r\n",
@@ -178,7 +178,7 @@ impl Route {
 }
 
 impl Ask {
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let Self {
             method,
             host,
@@ -201,13 +201,13 @@ impl Ask {
     }
 
     /// Lines besides those that are there.
-    pub(super) fn add(&mut self, lines: impl AsRef<[u8]>) {
+    pub(crate) fn add(&mut self, lines: impl AsRef<[u8]>) {
         self.fields.extend_from_slice(lines.as_ref());
         self.fields.extend_from_slice(b"\r\n");
     }
 
     /// Another body of that type.
-    pub(super) fn send(&mut self, media_type: &str, body: impl Into<Vec<u8>>) {
+    pub(crate) fn send(&mut self, media_type: &str, body: impl Into<Vec<u8>>) {
         self.body = body.into();
         let length = self.body.len();
         self.framing = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n");

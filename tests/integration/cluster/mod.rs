@@ -11,6 +11,7 @@ mod documented;
 mod envelopes;
 mod faults;
 mod kubectl;
+mod lending;
 mod levels;
 mod lists;
 mod manifests;
