@@ -48,6 +48,7 @@ use crate::security::{self, Gate};
 use crate::{report, version};
 
 use connectivity::Connectivity;
+pub use envelope::open as open_envelope;
 pub use metrics::{METRICS, Metric, Of, Sort};
 use rights::Asking;
 use route::Action;

@@ -135,7 +135,11 @@ impl Gate {
 }
 
 pub(super) fn cookie(request: &Request) -> Option<&str> {
-    let all = request.headers.get("cookie")?;
+    cookie_in(request.headers.get("cookie")?)
+}
+
+/// What stands for somebody in the value of a field `Cookie` (RFC 6265, section 4.2).
+pub fn cookie_in(all: &str) -> Option<&str> {
     let mut named = all
         .split(';')
         .filter_map(|pair| pair.trim().split_once('='));

@@ -31,9 +31,11 @@ use crate::token::TokenSource;
 
 use buckets::{Buckets, Rate};
 use keys::Keys;
-pub use keys::{Scope, check as check_tokens};
+pub use keys::{Scope, check as check_tokens, check_text as check_token_lines};
 pub use login::Login;
 use login::cookie;
+pub use login::cookie_in;
+pub use origin::is_own as is_own_name;
 use reviews::{Reviews, Trouble};
 use sessions::Sessions;
 

@@ -13,7 +13,7 @@ const OURS: [&str; 4] = [".svc", ".svc.cluster.local", ".localhost", ".internal"
 
 /// Whether that is a name of the agent: an address, a name that nobody outside can own, or one
 /// of those that were configured. `*.` stands for one label or more.
-pub(super) fn is_own(host: &str, known: &[String]) -> bool {
+pub fn is_own(host: &str, known: &[String]) -> bool {
     let name = without_port(host);
     if name.is_empty() {
         return false;
@@ -31,8 +31,8 @@ pub(super) fn is_own(host: &str, known: &[String]) -> bool {
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        // The colons of an address in brackets are no ports.
-        Some((name, port)) if !port.contains(']') => name,
+        // The colons of an address in brackets are no ports, and neither are words.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     }
 }
@@ -93,6 +93,7 @@ mod tests {
             "svc.evil",
             "pipeops-agent.other",
             "1.2.3",
+            "localhost:80.evil.example",
         ] {
             assert!(!is_own(foreign, &known), "{foreign}");
         }
