@@ -153,14 +153,8 @@ fn head(bytes: &[u8], masked: bool) -> Result<Option<Head>, Violation> {
         (false, true) => return Err(Violation("a frame of the client is not masked")),
         _ => {}
     }
-    let (size, payload) = match (second & 0x7f, rest) {
-        (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
-        (127, [a, b, c, d, e, f, g, h, ..]) => {
-            let long = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-            (10, usize::try_from(long).unwrap_or(usize::MAX))
-        }
-        (126 | 127, _) => return Ok(None),
-        (short, _) => (2, usize::from(short)),
+    let Some((size, payload)) = length(second & 0x7f, rest) else {
+        return Ok(None);
     };
     if matches!((size, payload), (4, 0..=125) | (10, 0..=0xffff)) {
         return Err(Violation(
@@ -184,6 +178,19 @@ fn head(bytes: &[u8], masked: bool) -> Result<Option<Head>, Violation> {
         size: size + if masked { mask.len() } else { 0 },
         payload,
     }))
+}
+
+/// Where the mask is, and the length of the payload (RFC 6455, section 5.2).
+fn length(short: u8, rest: &[u8]) -> Option<(usize, usize)> {
+    Some(match (short, rest) {
+        (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+        (127, [a, b, c, d, e, f, g, h, ..]) => {
+            let long = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+            (10, usize::try_from(long).unwrap_or(usize::MAX))
+        }
+        (126 | 127, _) => return None,
+        (short, _) => (2, usize::from(short)),
+    })
 }
 
 fn mask(bytes: &[u8], masked: bool) -> Option<[u8; 4]> {

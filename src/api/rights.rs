@@ -12,6 +12,7 @@ use super::route::Action;
 use crate::cluster::{Kind, Snapshot};
 use crate::http::{Method, Request};
 use crate::k8s::calls::Wish;
+use crate::report::Visible;
 use crate::security::{Caller, Gate, Means, Refusal, Scope, shown};
 
 /// Namespaces that somebody is asked for one by one.
@@ -24,9 +25,6 @@ pub(super) struct Asking<'a> {
     pub(super) peer: IpAddr,
     pub(super) now: Instant,
 }
-
-/// What of a kind somebody may see; none: all of it.
-pub(super) type Seen = Option<BTreeSet<String>>;
 
 impl Asking<'_> {
     /// Whether a route may be answered at all; lists and streams look further.
@@ -122,16 +120,16 @@ impl Asking<'_> {
         kind: Kind,
         namespace: Option<&str>,
         snapshot: &Snapshot,
-    ) -> Result<Seen, Refusal> {
+    ) -> Result<Visible, Refusal> {
         if self.sees_all(kind)? {
-            return Ok(None);
+            return Ok(Visible::All);
         }
         if matches!(kind, Kind::Node | Kind::Namespace) {
             return Err(self.forbidden(list(kind, "")));
         }
         if let Some(namespace) = namespace {
             self.must(list(kind, namespace))?;
-            return Ok(Some(BTreeSet::from([namespace.to_owned()])));
+            return Ok(Visible::Namespaces(BTreeSet::from([namespace.to_owned()])));
         }
         let all = &snapshot.namespaces;
         if all.len() > MOST {
@@ -149,7 +147,7 @@ impl Asking<'_> {
         }
         match seen.is_empty() {
             true => Err(self.forbidden(list(kind, ""))),
-            false => Ok(Some(seen)),
+            false => Ok(Visible::Namespaces(seen)),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What somebody who looks on wants to be told, and may be.
 
-use crate::api::rights::{Asking, Seen};
+use crate::api::rights::Asking;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::Request;
+use crate::report::Visible;
 use crate::security::Refusal;
 
 /// Which changes are wanted.
@@ -17,7 +18,7 @@ pub(super) struct Wanted {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Filter {
     namespace: Option<String>,
-    kinds: Vec<(Kind, Seen)>,
+    kinds: Vec<(Kind, Visible)>,
     /// Kinds of which not all may be seen.
     forbidden: Vec<Kind>,
 }
@@ -75,7 +76,7 @@ impl Wanted {
             }
             match asking.seen(kind, self.namespace.as_deref(), snapshot) {
                 Ok(seen) => {
-                    if seen.is_some() {
+                    if seen != Visible::All {
                         forbidden.push(kind);
                     }
                     kinds.push((kind, seen));
@@ -112,9 +113,9 @@ impl Filter {
             return false;
         };
         let may = match (seen, namespace) {
-            (None, _) => true,
-            (Some(seen), Some(namespace)) => seen.contains(namespace),
-            (Some(_), None) => false,
+            (Visible::All, _) => true,
+            (Visible::Namespaces(seen), Some(namespace)) => seen.contains(namespace),
+            (Visible::Namespaces(_), None) => false,
         };
         may && self.namespace.is_none() | (self.namespace.as_deref() == namespace)
     }
@@ -166,7 +167,7 @@ impl Filter {
     pub(super) fn all() -> Self {
         Self {
             namespace: None,
-            kinds: Kind::ALL.map(|kind| (kind, None)).to_vec(),
+            kinds: Kind::ALL.map(|kind| (kind, Visible::All)).to_vec(),
             forbidden: Vec::new(),
         }
     }
@@ -176,7 +177,7 @@ impl Filter {
     pub(super) fn of_namespaces(name: &str) -> Self {
         Self {
             namespace: None,
-            kinds: vec![(Kind::Pod, Some([name.to_owned()].into()))],
+            kinds: vec![(Kind::Pod, Visible::Namespaces([name.to_owned()].into()))],
             forbidden: vec![Kind::Pod],
         }
     }
