@@ -3,10 +3,11 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Rig;
 use super::routes::{ADMIN, Kind, ROUTES};
+use crate::commands::Rig as Commands;
 use crate::support::{Agent, eventually};
 
 /// Line ends, escape sequences of one and of two bytes, marks of direction, NUL.
@@ -62,19 +63,16 @@ fn shout(rig: &Rig) {
         );
     }
     for (kind, body) in [
-        (Kind::Session, serde_json::json!({"token": EVIL})),
-        (Kind::Session, serde_json::json!({"code": EVIL})),
+        (Kind::Session, json!({"token": EVIL})),
+        (Kind::Session, json!({"code": EVIL})),
+        (Kind::Envelope, json!({"method": EVIL, "path": EVIL})),
         (
             Kind::Envelope,
-            serde_json::json!({"method": EVIL, "path": EVIL}),
+            json!({"method": "DELETE", "path": format!("/api/v1/{}", encoded(EVIL))}),
         ),
         (
             Kind::Envelope,
-            serde_json::json!({"method": "DELETE", "path": format!("/api/v1/{}", encoded(EVIL))}),
-        ),
-        (
-            Kind::Envelope,
-            serde_json::json!({"method": "GET", "path": "/", "headers": {EVIL: EVIL}}),
+            json!({"method": "GET", "path": "/", "headers": {EVIL: EVIL}}),
         ),
     ] {
         let route = ROUTES.iter().find(|route| route.kind == kind).unwrap();
@@ -156,4 +154,36 @@ fn a_name_with_marks_is_told_without_them() {
     });
     assert_eq!(line["decision"], "allowed");
     assert!(rig.agent.log().lines().all(is_plain));
+}
+
+/// What the control plane asks for is told in the log and in the audit.
+#[test]
+fn commands_leave_lines_that_are_lines() {
+    let rig = Commands::new();
+    let agent = rig.agent();
+    let kubectl = |args: &[&str]| json!({"type": "kubectl", "payload": {"args": args}});
+    for command in [
+        kubectl(&["get", "pod", EVIL]),
+        kubectl(&["delete", "pod", EVIL, "--namespace", EVIL]),
+        kubectl(&[EVIL]),
+        json!({"id": "a\u{202e}b\u{200f}", "type": "kubectl", "payload": {"args": ["get", "pods"]}}),
+        json!({"type": EVIL, "payload": {}}),
+        json!({"type": "kubectl", "payload": {"args": ["get"], EVIL: EVIL}}),
+        json!({"type": "exec", "payload": {"pod": EVIL, "namespace": EVIL, "command": [EVIL]}}),
+        json!({"type": "apply", "payload": {"manifest": EVIL}}),
+    ] {
+        let told = rig.result(&rig.queue(&command));
+        assert!(told.is_object(), "{told}");
+    }
+    let log = agent.log();
+    assert!(
+        log.lines().all(is_plain) && !log.contains("\n2026-11-24T10:00:00Z"),
+        "{log:?}"
+    );
+    let audit = fs::read_to_string(rig.state().join("audit.log")).unwrap();
+    assert!(audit.lines().count() >= 4, "{audit:?}");
+    for line in audit.lines() {
+        let read: Value = serde_json::from_str(line).unwrap();
+        assert!(read["id"].is_string() && is_plain(line), "{line:?}");
+    }
 }
