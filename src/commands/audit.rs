@@ -21,6 +21,8 @@ use crate::logger;
 /// Requests told of one command.
 pub const MOST_REQUESTS: usize = 20;
 
+/// Characters of what somebody asked for; no path of an object is as long.
+const LONGEST: usize = 1024;
 /// Lines that are kept where there is no folder.
 const KEPT: usize = 200;
 /// Bytes of the files that are read back.
@@ -92,7 +94,7 @@ impl Audit {
             "who": who,
             "peer": visit.peer,
             "type": "api",
-            "what": visit.what,
+            "what": visit.what.chars().take(LONGEST).collect::<String>(),
             "decision": if visit.allowed { "allowed" } else { "refused" },
         };
         self.write(&line);
@@ -269,6 +271,15 @@ mod tests {
     #[test]
     fn without_a_folder_the_last_lines_are_kept() {
         let audit = Audit::new(None, 0);
+        let long = "x".repeat(LONGEST + 1);
+        audit.note_visit(&Visit {
+            who: "",
+            peer: "10.0.0.1",
+            what: &long,
+            allowed: false,
+        });
+        let kept = audit.last(1).unwrap();
+        assert!(!kept[0].contains(&long) && kept[0].contains(&long[1..]));
         for number in 0..=KEPT {
             audit.note_visit(&Visit {
                 who: "",

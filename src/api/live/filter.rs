@@ -3,7 +3,7 @@
 use crate::api::rights::Asking;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::Request;
-use crate::report::Visible;
+use crate::report::{self, Visible};
 use crate::security::Refusal;
 
 /// Which changes are wanted.
@@ -48,6 +48,13 @@ impl Wanted {
             kinds.push(kind_of(name)?);
         }
         let namespace = request.query_value("namespace");
+        // Each other one would be a question to the API server, and a line of the audit.
+        if namespace
+            .as_deref()
+            .is_some_and(|name| !report::is_namespace(name))
+        {
+            return Err("namespace is no name of a namespace".to_owned());
+        }
         Ok(Self {
             kinds,
             namespace: namespace.map(|name| name.into_owned()),
@@ -212,7 +219,9 @@ mod tests {
         assert_eq!(wanted(""), Ok(Wanted::default()));
         let problem = wanted("kind=secret").unwrap_err();
         assert!(problem.starts_with("there is no kind secret"), "{problem}");
-        assert!(wanted("namespace=%ff").is_err());
+        for odd in ["%ff", "", "%0d%0a", "Shop"] {
+            assert!(wanted(&format!("namespace={odd}")).is_err(), "{odd}");
+        }
         let problem = wanted("label=x").unwrap_err();
         assert!(problem.starts_with("there is no label"), "{problem}");
     }

@@ -128,7 +128,7 @@ const FIELDS: &[Attack] = &[
         name: "a line in a parameter that is known",
         change: |_, ask| ask.target.extend(*b"?namespace=%0d%0aInjected:%20yes"),
         expects: |route| match route.kind {
-            Kind::List | Kind::Logs => 400,
+            Kind::List | Kind::Logs | Kind::Events | Kind::Socket => 400,
             _ => route.well,
         },
     },
