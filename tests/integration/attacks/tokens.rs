@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::routes::{ADMIN, Kind, Route};
 use super::{Attack, Rig};
 use crate::support::api_server::TOKEN;
+use crate::support::peer::Peer;
 
 fn wanted(route: &Route) -> u16 {
     match route.kind.wants_token() {
@@ -193,6 +194,26 @@ fn a_token_that_is_no_text_is_none_whatever_the_cookie() {
         ask.token = cookie.clone();
         ask.add(b"Authorization: Bearer \xff");
         assert_eq!(rig.problem(route, &ask, 401), None, "{}", route.listed);
+    }
+    rig.unharmed();
+}
+
+#[test]
+fn the_head_of_an_answer_wants_the_same_token() {
+    let rig = Rig::start(&[]);
+    let gets = |route: &&Route| route.kind.wants_token() && !route.kind.posts();
+    for route in super::ROUTES.iter().filter(gets) {
+        let mut ask = route.ask();
+        ask.method = "HEAD";
+        ask.token = format!("Authorization: Bearer {TOKEN}x\r\n");
+        // Nothing switches by HEAD.
+        ask.fields = b"Connection: close\r\n".to_vec();
+        let mut peer = Peer::stranger(rig.agent.address());
+        peer.send(ask.bytes());
+        let text = peer.rest().text();
+        let status = if route.kind == Kind::Socket { 426 } else { 401 };
+        let right = text.starts_with(&format!("HTTP/1.1 {status} "));
+        assert!(right, "{}: {text}", route.listed);
     }
     rig.unharmed();
 }
