@@ -78,6 +78,18 @@ fn a_login_changes_nothing_and_opens_no_page_of_a_pod() {
 }
 
 #[test]
+fn nobody_logs_in_by_a_token_that_is_none() {
+    let rig = Rig::start(&[]);
+    let lines = "x\r\nSmuggled: smuggled";
+    for token in ["", "x", lines, "caf\u{e9}", "a b", "\0"] {
+        let mut ask = route(Kind::Session).ask();
+        ask.send("application/json", json!({"token": token}).to_string());
+        expect(&rig, Kind::Session, &ask, 401);
+    }
+    rig.unharmed();
+}
+
+#[test]
 fn a_page_of_others_opens_no_stream_with_a_login() {
     let rig = Rig::start(&[]);
     let cookie = cookie(&rig);

@@ -15,6 +15,12 @@ fn wanted(route: &Route) -> u16 {
     }
 }
 
+/// As a WebSocket offers it.
+fn protocol(token: &str) -> String {
+    let token = URL_SAFE_NO_PAD.encode(token);
+    format!("Sec-WebSocket-Protocol: base64url.bearer.authorization.pipeops.io.{token}\r\n")
+}
+
 /// What is no token at all: the API server is not asked.
 const NONE: &[Attack] = &[
     Attack {
@@ -77,6 +83,23 @@ const NONE: &[Attack] = &[
                 "Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.{token}\r\n"
             );
         },
+        expects: wanted,
+    },
+    Attack {
+        name: "a line in a token in a protocol",
+        change: |_, ask| ask.token = protocol("x\r\nSmuggled: smuggled\r\nImpersonate-User: root"),
+        expects: wanted,
+    },
+    Attack {
+        name: "a request in a token in a protocol",
+        change: |_, ask| {
+            ask.token = protocol("x\r\n\r\nGET /api/v1/smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+        },
+        expects: wanted,
+    },
+    Attack {
+        name: "a token in a protocol that is no ASCII",
+        change: |_, ask| ask.token = protocol("caf\u{e9}\0"),
         expects: wanted,
     },
     Attack {

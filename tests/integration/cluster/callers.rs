@@ -200,9 +200,6 @@ fn whoever_lists_everything_is_told_everything_but_of_the_agent() {
     };
     assert!(noted("list pods", "allowed"), "{audit:?}");
     assert!(noted("get /agent/audit", "refused"), "{audit:?}");
-    for forged in ["eyJhbGciOiJSUzI1NiJ9.e30.c2ln", &all[..all.len() - 8], "x"] {
-        assert_eq!(get(&agent, forged, "/api/k8s/pods").status, 401, "{forged}");
-    }
 }
 
 /// The audit from the agent's own log.
