@@ -57,16 +57,20 @@ fn json(out: &mut dyn Write, now: SystemTime, record: &Record<'_>) -> io::Result
         "target": module(record),
         "message": record.args().to_string(),
     });
-    // JSON escapes only some of what must not reach a terminal.
+    writeln!(out, "{}", harmless(&line))
+}
+
+/// A value as JSON on one line. JSON escapes only some of what must not reach a terminal.
+pub fn harmless(value: &serde_json::Value) -> String {
     let mut escaped = String::new();
-    for character in line.to_string().chars() {
+    for character in value.to_string().chars() {
         if opaque(character) {
             escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
         } else {
             escaped.push(character);
         }
     }
-    writeln!(out, "{escaped}")
+    escaped
 }
 
 /// Where a record comes from, without the name of this crate.
@@ -92,7 +96,11 @@ fn escaped(message: &str) -> String {
 
 /// Characters that end a line, drive a terminal or turn the direction of text.
 fn opaque(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -148,13 +156,12 @@ mod tests {
 
     #[test]
     fn a_record_is_one_line_and_drives_no_terminal() {
-        let evil =
-            "a\r\n2026-11-24T10:00:00Z ERROR forged\u{1b}[2J\u{9b}2J\u{2028}\u{202e}\t\u{7f}";
+        let evil = "a\r\n2026-11-24T10:00:00Z ERROR forged\u{1b}[2J\u{9b}2J\u{2028}\u{202e}\u{200f}\t\u{7f}";
         let text = line(text, "m", evil);
         assert_eq!(
             text,
             "2025-11-24T16:00:00Z INFO  m: a\\r\\n2026-11-24T10:00:00Z ERROR forged\
-             \\u{1b}[2J\\u{9b}2J\\u{2028}\\u{202e}\\t\\u{7f}\n"
+             \\u{1b}[2J\\u{9b}2J\\u{2028}\\u{202e}\\u{200f}\\t\\u{7f}\n"
         );
         let json = line(json, "m", evil);
         let harmless = |line: &str| !line.trim_end_matches('\n').contains(opaque);

@@ -128,10 +128,10 @@ impl Decoder {
                     code: 1005,
                     reason: &[],
                 }),
-                [high, low, reason @ ..] => Ok(Frame::Close {
-                    code: u16::from_be_bytes([*high, *low]),
-                    reason,
-                }),
+                [high, low, reason @ ..] => match u16::from_be_bytes([*high, *low]) {
+                    code if is_closing_code(code) => Ok(Frame::Close { code, reason }),
+                    _ => Err(Violation("a close frame has a code that is never sent")),
+                },
                 [_] => Err(Violation("a close frame has half a code")),
             },
             _ => Err(Violation("a frame is of an unknown kind")),
@@ -153,15 +153,14 @@ fn head(bytes: &[u8], masked: bool) -> Result<Option<Head>, Violation> {
         (false, true) => return Err(Violation("a frame of the client is not masked")),
         _ => {}
     }
-    let (size, payload) = match (second & 0x7f, rest) {
-        (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
-        (127, [a, b, c, d, e, f, g, h, ..]) => {
-            let long = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-            (10, usize::try_from(long).unwrap_or(usize::MAX))
-        }
-        (126 | 127, _) => return Ok(None),
-        (short, _) => (2, usize::from(short)),
+    let Some((size, payload)) = length(second & 0x7f, rest) else {
+        return Ok(None);
     };
+    if matches!((size, payload), (4, 0..=125) | (10, 0..=0xffff)) {
+        return Err(Violation(
+            "the length of a frame is written longer than it is",
+        ));
+    }
     let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
     if payload > LIMIT {
         return Err(Violation("a frame is larger than 1 MiB"));
@@ -181,12 +180,31 @@ fn head(bytes: &[u8], masked: bool) -> Result<Option<Head>, Violation> {
     }))
 }
 
+/// Where the mask is, and the length of the payload (RFC 6455, section 5.2).
+fn length(short: u8, rest: &[u8]) -> Option<(usize, usize)> {
+    Some(match (short, rest) {
+        (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+        (127, [a, b, c, d, e, f, g, h, ..]) => {
+            let long = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+            (10, usize::try_from(long).unwrap_or(usize::MAX))
+        }
+        (126 | 127, _) => return None,
+        (short, _) => (2, usize::from(short)),
+    })
+}
+
 fn mask(bytes: &[u8], masked: bool) -> Option<[u8; 4]> {
     match (masked, bytes) {
         (false, _) => Some([0; 4]),
         (true, [a, b, c, d, ..]) => Some([*a, *b, *c, *d]),
         (true, _) => None,
     }
+}
+
+/// Whether a close frame may have that code (RFC 6455, section 7.4; those after 1011 were
+/// registered later).
+fn is_closing_code(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// What a server answers to the key of a client (RFC 6455, section 4.2.2).
@@ -289,7 +307,27 @@ mod tests {
 
     #[test]
     fn what_no_server_may_send_is_refused_before_its_payload() {
-        let table: [(&[u8], &str); 9] = [
+        let table: [(&[u8], &str); 14] = [
+            (
+                b"\x88\x02\x03\xed",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x88\x02\x00\x00",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x88\x02\x13\x88",
+                "a close frame has a code that is never sent",
+            ),
+            (
+                b"\x82\x7e\x00\x7d",
+                "the length of a frame is written longer than it is",
+            ),
+            (
+                b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff",
+                "the length of a frame is written longer than it is",
+            ),
             (b"\xc2\x01", "a frame has reserved bits"),
             (b"\x82\x81", "a frame of the server is masked"),
             (b"\x81\x01x", "a frame is of an unknown kind"),

@@ -24,7 +24,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH and DELETE";
 ///
 /// # Errors
 /// What is wrong, for whoever asks.
-pub(super) fn open(envelope: &Request) -> Result<Request, String> {
+pub fn open(envelope: &Request) -> Result<Request, String> {
     let mut letter = Letter::default();
     letter.read(&envelope.body)?;
     let mut request = letter.request()?;

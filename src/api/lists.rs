@@ -6,7 +6,7 @@ use super::rights::Asking;
 use super::{Sources, refusal, tag};
 use crate::cluster::Kind;
 use crate::http::{Body, Request, Response};
-use crate::report::{self, Query, Visible};
+use crate::report::{self, Query};
 
 /// What the answer will be, before it is known whether the query is right.
 pub(super) fn media_type(request: &Request) -> &'static str {
@@ -29,8 +29,8 @@ pub(super) fn answer(
     };
     let snapshot = sources.published.current();
     let namespace = request.query_value("namespace");
-    let visible = match asking.seen(kind, namespace.as_deref(), &snapshot) {
-        Ok(visible) => &visible.map_or(Visible::All, Visible::Namespaces),
+    let visible = &match asking.seen(kind, namespace.as_deref(), &snapshot) {
+        Ok(visible) => visible,
         Err(refused) => return refusal::answer(refused),
     };
     let now = seconds(SystemTime::now());

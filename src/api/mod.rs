@@ -48,6 +48,7 @@ use crate::security::{self, Gate};
 use crate::{report, version};
 
 use connectivity::Connectivity;
+pub use envelope::open as open_envelope;
 pub use metrics::{METRICS, Metric, Of, Sort};
 use rights::Asking;
 use route::Action;
@@ -200,7 +201,8 @@ impl Api {
             _ => (request, raw::path(request)),
         };
         let relayed = raw::relayed(inner, path, &asking.caller, &policy);
-        asking.note(inner, raw::upgrade(inner).is_some(), relayed.is_ok());
+        let noted = asking.note(inner, raw::upgrade(inner).is_some(), relayed.is_ok());
+        noted.map_err(refusal::answer)?;
         let relayed = relayed?;
         Ok(match action {
             Action::Proxy => proxy::answer(client, &self.seats, &self.room, relayed),

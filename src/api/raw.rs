@@ -12,7 +12,7 @@ use crate::chain::Chain;
 use crate::commands::policy::{self, Policy};
 use crate::http::{Method, Request, Response, Taken, Takeover};
 use crate::k8s::{Caller as Speaker, Client, Relayed};
-use crate::security::{Caller, Means, Scope};
+use crate::security::{Caller, Means, Scope, carries_token};
 
 /// Below it, paths are those of the API server.
 pub(super) const PREFIX: &str = "/api/k8s/raw";
@@ -41,6 +41,8 @@ const DROPPED: [&str; 15] = [
     "upgrade",
     "x-real-ip",
 ];
+/// How fields begin that say for whom it is asked.
+const FOR_OTHERS: &str = "impersonate-";
 /// The same by how their names begin.
 const DROPPED_FAMILIES: [&str; 2] = ["x-forwarded-", "x-remote-"];
 
@@ -159,6 +161,11 @@ pub(super) fn relayed(
         let detail = "the path has empty names, dots for a name or encoded slashes";
         return Err(Response::problem(400, "Bad Request", detail));
     }
+    if loses_whom(request) {
+        let detail = "a field that says for whom it is asked would be lost on the way: it is no \
+                      visible ASCII, or Connection names it";
+        return Err(Response::problem(400, "Bad Request", detail));
+    }
     let upgrade = upgrade(request);
     let judged = judge(request, &path, upgrade.is_some(), caller, policy);
     let caller = judged.map_err(|detail| Response::problem(403, "Forbidden", &detail))?;
@@ -182,7 +189,7 @@ fn judge(
     policy: &Policy,
 ) -> Result<Speaker, String> {
     let gets = matches!(request.method, Method::Get | Method::Head);
-    if caller.from_cookie && (!gets || switches) {
+    if caller.from_cookie && (!gets || switches || enters(path)) {
         return Err("a browser's login only reads; send the token itself".to_owned());
     }
     let scope = match &caller.means {
@@ -190,7 +197,7 @@ fn judge(
         Means::Token(authorization) => return Ok(Speaker::Other(authorization.clone())),
         Means::Key(scope) => *scope,
     };
-    let impersonates = |(name, _): (&str, &str)| starts_with(name, "impersonate-");
+    let impersonates = |(name, _): (&str, &str)| starts_with(name, FOR_OTHERS);
     if request.headers.iter().any(impersonates) {
         return Err("with an API token nobody else can be spoken for".to_owned());
     }
@@ -215,6 +222,12 @@ fn judge(
     }
 }
 
+/// Whether even who only gets that is let into something. A page of a pod (`proxy`) would be one
+/// of ours to the browser, with all that its login may read.
+fn enters(path: &str) -> bool {
+    policy::Request::of("GET", path).is_some_and(|wanted| !wanted.reads())
+}
+
 fn since_1970() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
@@ -237,16 +250,38 @@ pub(super) fn upgrade(request: &Request) -> Option<String> {
 }
 
 fn fields(request: &Request) -> Vec<(String, String)> {
-    let named = request.headers.get("connection").unwrap_or_default();
-    let is_named = |name: &str| {
-        named
-            .split(',')
-            .any(|own| own.trim().eq_ignore_ascii_case(name))
-    };
+    let connection: Vec<&str> = of_connection(request).collect();
+    let is_named = |name: &str| connection.iter().any(|own| own.eq_ignore_ascii_case(name));
     let kept = request.headers.iter();
     let kept = kept.filter(|(name, _)| !is_dropped(name) && !is_named(name));
-    kept.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    kept.filter_map(|(name, value)| {
+        let value = match name.eq_ignore_ascii_case("sec-websocket-protocol") {
+            true => without_token(value)?,
+            false => value.to_owned(),
+        };
+        Some((name.to_owned(), value))
+    })
+    .collect()
+}
+
+/// What the fields `Connection` name.
+fn of_connection(request: &Request) -> impl Iterator<Item = &str> {
+    let fields = request.headers.iter();
+    let own = fields.filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    own.flat_map(|(_, value)| value.split(',').map(str::trim))
+}
+
+/// Whether it would be asked for whoever has the token instead of somebody with fewer rights.
+fn loses_whom(request: &Request) -> bool {
+    let is_such = |name: &str| starts_with(name, FOR_OTHERS);
+    request.headers.hides(is_such) || of_connection(request).any(is_such)
+}
+
+/// The protocols that a WebSocket offers to the API server: a token of the agent's is none.
+fn without_token(offered: &str) -> Option<String> {
+    let offered = offered.split(',').map(str::trim);
+    let others: Vec<&str> = offered.filter(|name| !carries_token(name)).collect();
+    (!others.is_empty()).then(|| others.join(", "))
 }
 
 /// Whether a field of that name is never passed on, in neither direction.
@@ -347,6 +382,10 @@ mod tests {
             assert!(asks_as(Method::Get, "/api/v1/pods", &[], &caller).is_ok());
             let path = "/api/v1/namespaces/a/pods/b/exec?command=id";
             assert!(asks_as(Method::Get, path, &switch, &caller).is_err());
+            for page in ["services/b", "pods/b:80"] {
+                let path = format!("/api/v1/namespaces/a/{page}/proxy/x.html");
+                assert!(asks_as(Method::Get, &path, &[], &caller).is_err(), "{path}");
+            }
             for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
                 let refused = asks_as(method, "/api/v1/pods", &[], &caller).unwrap_err();
                 assert_eq!(refused, 403);
@@ -472,6 +511,44 @@ mod tests {
             .collect();
         assert_eq!(names, ["Accept", "Content-Type"]);
         assert_eq!(relayed.upgrade, None, "the connection does not name it");
+    }
+
+    #[test]
+    fn for_whom_it_is_asked_is_not_lost() {
+        for fields in [
+            [("Impersonate-User", "jos\u{e9}"), ("A", "b")],
+            [
+                ("impersonate-group", "caf\u{e9}"),
+                ("Impersonate-User", "x"),
+            ],
+            [
+                ("Connection", "close, Impersonate-User"),
+                ("Impersonate-User", "x"),
+            ],
+            [("Connection", "close"), ("Connection", "impersonate-uid")],
+        ] {
+            let refused = asks(Method::Get, "/api/v1/pods", &fields, false);
+            assert_eq!(refused.unwrap_err(), 400, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_the_agent_stays_with_it() {
+        let token = "base64url.bearer.authorization.pipeops.io.dDBrZW4";
+        let passed = |offered: &str| {
+            let fields = [("Sec-WebSocket-Protocol", offered)];
+            let relayed = asks(Method::Get, "/api/v1/pods", &fields, false).unwrap();
+            relayed
+                .fields
+                .into_iter()
+                .map(|(_, value)| value)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            passed(&format!("v4.channel.k8s.io,{token}, b")),
+            ["v4.channel.k8s.io, b"]
+        );
+        assert!(passed(token).is_empty());
     }
 
     #[test]

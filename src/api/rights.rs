@@ -12,6 +12,7 @@ use super::route::Action;
 use crate::cluster::{Kind, Snapshot};
 use crate::http::{Method, Request};
 use crate::k8s::calls::Wish;
+use crate::report::Visible;
 use crate::security::{Caller, Gate, Means, Refusal, Scope, shown};
 
 /// Namespaces that somebody is asked for one by one.
@@ -24,9 +25,6 @@ pub(super) struct Asking<'a> {
     pub(super) peer: IpAddr,
     pub(super) now: Instant,
 }
-
-/// What of a kind somebody may see; none: all of it.
-pub(super) type Seen = Option<BTreeSet<String>>;
 
 impl Asking<'_> {
     /// Whether a route may be answered at all; lists and streams look further.
@@ -56,15 +54,35 @@ impl Asking<'_> {
         }
     }
 
+    /// Has the API server say who it is.
+    ///
+    /// # Errors
+    /// It does not know the token, or does not say.
+    pub(super) fn identify(&mut self) -> Result<(), Refusal> {
+        self.gate.identify(&mut self.caller, self.peer, self.now)
+    }
+
     /// Notes what is passed on, but for what only reads.
-    pub(super) fn note(&mut self, request: &Request, switches: bool, allowed: bool) {
+    ///
+    /// # Errors
+    /// It is more than reading, and nobody has that token.
+    pub(super) fn note(
+        &mut self,
+        request: &Request,
+        switches: bool,
+        allowed: bool,
+    ) -> Result<(), Refusal> {
         let reads = matches!(request.method, Method::Get | Method::Head) && !switches;
-        if !reads || !allowed {
-            // Without a name it is noted all the same.
-            let _ = self.gate.identify(&mut self.caller, self.peer, self.now);
-            let what = format!("{} {}", request.method, request.path);
-            self.gate.note(&self.caller.name, self.peer, &what, allowed);
+        if reads && allowed {
+            return Ok(());
         }
+        if let Err(refused @ (Refusal::Wrong | Refusal::TooManyFailures(_))) = self.identify() {
+            return Err(refused);
+        }
+        // Where the API server does not say who it is, it is noted all the same.
+        let what = format!("{} {}", request.method, request.path);
+        self.gate.note(&self.caller.name, self.peer, &what, allowed);
+        Ok(())
     }
 
     fn must(&mut self, wish: Wish<'_>) -> Result<(), Refusal> {
@@ -80,7 +98,7 @@ impl Asking<'_> {
 
     fn forbidden(&mut self, wish: Wish<'_>) -> Refusal {
         // The name is for the reader only.
-        let _ = self.gate.identify(&mut self.caller, self.peer, self.now);
+        let _ = self.identify();
         let (who, what) = (&self.caller.name, shown(wish));
         Refusal::Forbidden(format!("{who} has no right in Kubernetes to {what}"))
     }
@@ -102,16 +120,16 @@ impl Asking<'_> {
         kind: Kind,
         namespace: Option<&str>,
         snapshot: &Snapshot,
-    ) -> Result<Seen, Refusal> {
+    ) -> Result<Visible, Refusal> {
         if self.sees_all(kind)? {
-            return Ok(None);
+            return Ok(Visible::All);
         }
         if matches!(kind, Kind::Node | Kind::Namespace) {
             return Err(self.forbidden(list(kind, "")));
         }
         if let Some(namespace) = namespace {
             self.must(list(kind, namespace))?;
-            return Ok(Some(BTreeSet::from([namespace.to_owned()])));
+            return Ok(Visible::Namespaces(BTreeSet::from([namespace.to_owned()])));
         }
         let all = &snapshot.namespaces;
         if all.len() > MOST {
@@ -129,7 +147,7 @@ impl Asking<'_> {
         }
         match seen.is_empty() {
             true => Err(self.forbidden(list(kind, ""))),
-            false => Ok(Some(seen)),
+            false => Ok(Visible::Namespaces(seen)),
         }
     }
 }

@@ -85,9 +85,13 @@ impl Api {
     }
 
     /// `POST /api/realtime/tickets`.
-    pub(super) fn ticket(&self, request: &Request, asking: Asking<'_>) -> Response {
+    pub(super) fn ticket(&self, request: &Request, mut asking: Asking<'_>) -> Response {
         if let Some(problem) = not_empty(request) {
             return problem;
+        }
+        // There are so many tickets: nobody who is not known takes those of others.
+        if let Err(refused) = asking.identify() {
+            return refusal::answer(refused);
         }
         let (ticket, lives) = self.gate.ticket(asking.caller, asking.now);
         let ticket = Ticket {

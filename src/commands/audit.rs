@@ -16,10 +16,13 @@ use serde_json::Value;
 
 use super::End;
 use crate::json::map;
+use crate::logger;
 
 /// Requests told of one command.
 pub const MOST_REQUESTS: usize = 20;
 
+/// Characters of what somebody asked for; no path of an object is as long.
+const LONGEST: usize = 1024;
 /// Lines that are kept where there is no folder.
 const KEPT: usize = 200;
 /// Bytes of the files that are read back.
@@ -76,7 +79,7 @@ impl Audit {
 
     /// Writes to file and log. A file that cannot be written is told once.
     pub fn note(&self, operation: &Operation<'_>) {
-        self.write(&line(operation, SystemTime::now()).to_string());
+        self.write(&line(operation, SystemTime::now()));
     }
 
     /// The same for the local API.
@@ -91,13 +94,14 @@ impl Audit {
             "who": who,
             "peer": visit.peer,
             "type": "api",
-            "what": visit.what,
+            "what": visit.what.chars().take(LONGEST).collect::<String>(),
             "decision": if visit.allowed { "allowed" } else { "refused" },
         };
-        self.write(&line.to_string());
+        self.write(&line);
     }
 
-    fn write(&self, line: &str) {
+    fn write(&self, line: &Value) {
+        let line = &*logger::harmless(line);
         log::info!("audit: {line}");
         let mut state = self.state();
         let Some(path) = &self.path else {
@@ -267,18 +271,28 @@ mod tests {
     #[test]
     fn without_a_folder_the_last_lines_are_kept() {
         let audit = Audit::new(None, 0);
+        let long = "x".repeat(LONGEST + 1);
+        audit.note_visit(&Visit {
+            who: "",
+            peer: "10.0.0.1",
+            what: &long,
+            allowed: false,
+        });
+        let kept = audit.last(1).unwrap();
+        assert!(!kept[0].contains(&long) && kept[0].contains(&long[1..]));
         for number in 0..=KEPT {
             audit.note_visit(&Visit {
                 who: "",
                 peer: "10.0.0.1",
-                what: &format!("get /{number}\n"),
+                what: &format!("get /{number}\n\u{9b}\u{202e}"),
                 allowed: false,
             });
         }
         let all = audit.last(usize::MAX).unwrap();
         assert_eq!(all.len(), KEPT);
         let last: Value = serde_json::from_str(all.last().unwrap()).unwrap();
-        assert_eq!(last["what"], format!("get /{KEPT}\n"));
+        assert_eq!(last["what"], format!("get /{KEPT}\n\u{9b}\u{202e}"));
+        assert!(all.concat().is_ascii(), "it drives no terminal");
         assert_eq!(
             (&last["who"], &last["decision"]),
             (&json!("unknown"), &json!("refused"))

@@ -176,6 +176,13 @@ impl Headers {
             .filter_map(|(name, value)| Some((visible(name)?, visible(value)?)))
     }
 
+    /// Whether there is a field of such a name whose value is not told, because it is not
+    /// visible ASCII: what decides something must not be taken for absent.
+    pub fn hides(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let mut raw = self.raw();
+        raw.any(|(name, value)| visible(value).is_none() && visible(name).is_some_and(&is_such))
+    }
+
     /// Every field as sent.
     fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let part = |(start, end): (usize, usize)| self.text.get(start..end).unwrap_or_default();
@@ -276,6 +283,8 @@ mod tests {
         assert_eq!(request.headers.get("AUTHORIZATION"), Some("Bearer s3cret"));
         assert_eq!(request.headers.get("x-name"), None);
         assert_eq!(request.headers.iter().count(), 2);
+        assert!(request.headers.hides(|name| name == "X-Name"));
+        assert!(!request.headers.hides(|name| name == "Authorization"));
         assert!(!format!("{request:?}").contains("s3cret"));
     }
 }

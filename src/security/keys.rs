@@ -166,7 +166,15 @@ fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
 /// What is wrong with it, and in which line; never a token.
 pub fn check(path: &Path) -> Result<(), String> {
     let text = text_of(path).map_err(|error| error.to_string())?;
-    parse(&text).map(drop)
+    check_text(&text)
+}
+
+/// The same for its text.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_text(text: &str) -> Result<(), String> {
+    parse(text).map(drop)
 }
 
 /// Lines of `SCOPE NAME TOKEN`; `#` begins a comment.

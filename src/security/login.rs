@@ -9,7 +9,7 @@ use ring::rand::SecureRandom;
 
 use super::reviews::Trouble;
 use super::sessions::{CODE_LIVES, TICKET_LIVES};
-use super::{Caller, Gate, Means, Refusal, Scope, held};
+use super::{Caller, ENTER, Gate, Means, Refusal, Scope, held};
 use crate::http::Request;
 use crate::secret::Secret;
 
@@ -37,7 +37,8 @@ impl Gate {
         let checked = held(&self.failures).check(peer, now);
         checked.map_err(Refusal::TooManyFailures)?;
         let mut caller = self.holder(peer, token, now)?;
-        self.identify(&mut caller, peer, now)?;
+        self.name(&mut caller, now)
+            .map_err(|trouble| self.troubled(trouble, ENTER, peer, now))?;
         Ok(self.enter(caller, peer, now))
     }
 
@@ -49,7 +50,7 @@ impl Gate {
         let checked = held(&self.failures).check(peer, now);
         checked.map_err(Refusal::TooManyFailures)?;
         if !self.sessions().redeem(code, now) {
-            return Err(self.troubled(Trouble::Unknown, peer, now));
+            return Err(self.troubled(Trouble::Unknown, ENTER, peer, now));
         }
         let caller = Caller {
             name: "pairing-code".to_owned(),
@@ -65,7 +66,7 @@ impl Gate {
             from_cookie: true,
             ..caller
         };
-        self.note(&caller.name, peer, "log in", true);
+        self.note(&caller.name, peer, ENTER, true);
         self.sessions().enter(secret.expose(), caller.clone(), now);
         let login = Login {
             caller,
@@ -134,7 +135,11 @@ impl Gate {
 }
 
 pub(super) fn cookie(request: &Request) -> Option<&str> {
-    let all = request.headers.get("cookie")?;
+    cookie_in(request.headers.get("cookie")?)
+}
+
+/// What stands for somebody in the value of a field `Cookie` (RFC 6265, section 4.2).
+pub fn cookie_in(all: &str) -> Option<&str> {
     let mut named = all
         .split(';')
         .filter_map(|pair| pair.trim().split_once('='));

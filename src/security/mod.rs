@@ -31,9 +31,11 @@ use crate::token::TokenSource;
 
 use buckets::{Buckets, Rate};
 use keys::Keys;
-pub use keys::{Scope, check as check_tokens};
+pub use keys::{Scope, check as check_tokens, check_text as check_token_lines};
 pub use login::Login;
 use login::cookie;
+pub use login::cookie_in;
+pub use origin::is_own as is_own_name;
 use reviews::{Reviews, Trouble};
 use sessions::Sessions;
 
@@ -61,6 +63,10 @@ const FAILURES: [Rate; 2] = [
 ];
 
 const BEARER: &str = "base64url.bearer.authorization.pipeops.io.";
+
+/// What is tried, as the audit calls it: to be known by a token or a ticket, or for longer.
+const SHOW: &str = "authenticate";
+const ENTER: &str = "log in";
 
 /// What the gate is to know.
 #[derive(Debug, Default)]
@@ -190,6 +196,11 @@ impl Gate {
             let token = bearer(value).ok_or(Refusal::Missing)?;
             return self.holder(request.peer.ip(), token, now);
         }
+        // Whoever shows one is not taken for whoever the browser was.
+        let is_token = |name: &str| name.eq_ignore_ascii_case("authorization");
+        if request.headers.hides(is_token) {
+            return Err(Refusal::Missing);
+        }
         if let Some(token) = offered(request) {
             return self.holder(request.peer.ip(), &token, now);
         }
@@ -212,10 +223,15 @@ impl Gate {
             return self.caller(request, now);
         };
         let punched = self.sessions().punch(&ticket, now);
-        punched.ok_or_else(|| self.troubled(Trouble::Unknown, request.peer.ip(), now))
+        punched.ok_or_else(|| self.troubled(Trouble::Unknown, SHOW, request.peer.ip(), now))
     }
 
     fn holder(&self, peer: IpAddr, token: &str, now: Instant) -> Result<Caller, Refusal> {
+        // It goes into a field for the API server, in which nothing may hide: neither a line nor
+        // a second word, of which that would take the first.
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refusal::Wrong);
+        }
         if let Some(holder) = self.keys.holder(token, now) {
             return Ok(Caller {
                 name: holder.name,
@@ -241,12 +257,15 @@ impl Gate {
     /// # Errors
     /// It does not know the token, or does not say.
     pub fn identify(&self, caller: &mut Caller, peer: IpAddr, now: Instant) -> Result<(), Refusal> {
+        self.name(caller, now)
+            .map_err(|trouble| self.troubled(trouble, SHOW, peer, now))
+    }
+
+    fn name(&self, caller: &mut Caller, now: Instant) -> Result<(), Trouble> {
         if let Means::Token(token) = &caller.means
             && caller.name.is_empty()
         {
-            let name = self.reviews.name(token, now);
-            let (name, _) = name.map_err(|trouble| self.troubled(trouble, peer, now))?;
-            caller.name = name;
+            (caller.name, _) = self.reviews.name(token, now)?;
         }
         Ok(())
     }
@@ -266,7 +285,7 @@ impl Gate {
             return Ok(true);
         };
         let said = self.reviews.may(token, wish, now);
-        let (allowed, is_new) = said.map_err(|trouble| self.troubled(trouble, peer, now))?;
+        let (allowed, is_new) = said.map_err(|trouble| self.troubled(trouble, SHOW, peer, now))?;
         if is_new {
             // Who it is cannot change what was decided.
             let _ = self.identify(caller, peer, now);
@@ -285,12 +304,13 @@ impl Gate {
         });
     }
 
-    fn troubled(&self, trouble: Trouble, peer: IpAddr, now: Instant) -> Refusal {
+    /// `what` was tried, for the audit.
+    fn troubled(&self, trouble: Trouble, what: &str, peer: IpAddr, now: Instant) -> Refusal {
         match trouble {
             // Noted as often as it is let happen: nobody fills the audit.
             Trouble::Unknown => match held(&self.failures).take(peer, now) {
                 Ok(()) => {
-                    self.note("", peer, "log in", false);
+                    self.note("", peer, what, false);
                     Refusal::Wrong
                 }
                 Err(wait) => Refusal::TooManyFailures(wait),
@@ -307,6 +327,11 @@ impl Gate {
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a protocol that a WebSocket offers is a token of the agent's, and for nobody else.
+pub fn carries_token(protocol: &str) -> bool {
+    protocol.starts_with(BEARER)
 }
 
 /// The token in the protocols that a WebSocket offers: `BEARER.` and the token as base64url

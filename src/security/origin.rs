@@ -13,7 +13,7 @@ const OURS: [&str; 4] = [".svc", ".svc.cluster.local", ".localhost", ".internal"
 
 /// Whether that is a name of the agent: an address, a name that nobody outside can own, or one
 /// of those that were configured. `*.` stands for one label or more.
-pub(super) fn is_own(host: &str, known: &[String]) -> bool {
+pub fn is_own(host: &str, known: &[String]) -> bool {
     let name = without_port(host);
     if name.is_empty() {
         return false;
@@ -31,8 +31,8 @@ pub(super) fn is_own(host: &str, known: &[String]) -> bool {
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        // The colons of an address in brackets are no ports.
-        Some((name, port)) if !port.contains(']') => name,
+        // The colons of an address in brackets are no ports, and neither are words.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     }
 }
@@ -51,8 +51,10 @@ pub(super) fn is_foreign(request: &Request) -> bool {
         let place = origin.split_once("://").map(|(_, place)| place);
         place.is_some_and(|place| place.eq_ignore_ascii_case(host))
     };
+    let is_origin = |name: &str| name.eq_ignore_ascii_case("origin");
     let mut fields = request.headers.iter();
-    fields.any(|(name, value)| name.eq_ignore_ascii_case("origin") && !is_own(value))
+    fields.any(|(name, value)| is_origin(name) && !is_own(value))
+        || request.headers.hides(is_origin)
 }
 
 #[cfg(test)]
@@ -91,6 +93,7 @@ mod tests {
             "svc.evil",
             "pipeops-agent.other",
             "1.2.3",
+            "localhost:80.evil.example",
         ] {
             assert!(!is_own(foreign, &known), "{foreign}");
         }
@@ -116,6 +119,7 @@ mod tests {
         for fields in [
             [("Origin", "http://evil.example"), ("A", "b")],
             [("Origin", "null"), ("A", "b")],
+            [("Origin", "http://caf\u{e9}.example"), ("A", "b")],
             [("Origin", "http://agent:8081"), ("A", "b")],
             [
                 ("Origin", "http://agent:8080"),

@@ -219,7 +219,7 @@ fn whoever_is_known_does_not_wait_for_those_who_guess() {
     assert!(rig.gate.caller(&with("theirs"), now).is_ok());
     let noted = held(&rig.noted)
         .iter()
-        .filter(|line| *line == " log in false")
+        .filter(|line| *line == " authenticate false")
         .count();
     assert_eq!(noted, 10);
     let ticket = Request::new(Method::Get, "/ws?ticket=guess");
@@ -230,7 +230,7 @@ fn whoever_is_known_does_not_wait_for_those_who_guess() {
     );
     let noted = held(&rig.noted)
         .iter()
-        .filter(|line| *line == " log in false")
+        .filter(|line| *line == " authenticate false")
         .count();
     assert_eq!(noted, 10, "no more than were let happen");
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod api;
+mod attacks;
 mod budget;
 mod cluster;
 mod commands;

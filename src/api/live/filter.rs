@@ -1,8 +1,9 @@
 //! What somebody who looks on wants to be told, and may be.
 
-use crate::api::rights::{Asking, Seen};
+use crate::api::rights::Asking;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::Request;
+use crate::report::{self, Visible};
 use crate::security::Refusal;
 
 /// Which changes are wanted.
@@ -17,7 +18,7 @@ pub(super) struct Wanted {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Filter {
     namespace: Option<String>,
-    kinds: Vec<(Kind, Seen)>,
+    kinds: Vec<(Kind, Visible)>,
     /// Kinds of which not all may be seen.
     forbidden: Vec<Kind>,
 }
@@ -34,6 +35,10 @@ impl Wanted {
                 return Err(format!("there is no {name}: kind and namespace are known"));
             }
         }
+        // One that cannot be read is not one that is not there.
+        if request.query_pairs().any(|pair| pair.is_none()) {
+            return Err("a parameter is not percent-encoded UTF-8".to_owned());
+        }
         let mut kinds = Vec::new();
         for name in request
             .query_value("kind")
@@ -43,6 +48,13 @@ impl Wanted {
             kinds.push(kind_of(name)?);
         }
         let namespace = request.query_value("namespace");
+        // Each other one would be a question to the API server, and a line of the audit.
+        if namespace
+            .as_deref()
+            .is_some_and(|name| !report::is_namespace(name))
+        {
+            return Err("namespace is no name of a namespace".to_owned());
+        }
         Ok(Self {
             kinds,
             namespace: namespace.map(|name| name.into_owned()),
@@ -71,7 +83,7 @@ impl Wanted {
             }
             match asking.seen(kind, self.namespace.as_deref(), snapshot) {
                 Ok(seen) => {
-                    if seen.is_some() {
+                    if seen != Visible::All {
                         forbidden.push(kind);
                     }
                     kinds.push((kind, seen));
@@ -108,9 +120,9 @@ impl Filter {
             return false;
         };
         let may = match (seen, namespace) {
-            (None, _) => true,
-            (Some(seen), Some(namespace)) => seen.contains(namespace),
-            (Some(_), None) => false,
+            (Visible::All, _) => true,
+            (Visible::Namespaces(seen), Some(namespace)) => seen.contains(namespace),
+            (Visible::Namespaces(_), None) => false,
         };
         may && self.namespace.is_none() | (self.namespace.as_deref() == namespace)
     }
@@ -162,7 +174,7 @@ impl Filter {
     pub(super) fn all() -> Self {
         Self {
             namespace: None,
-            kinds: Kind::ALL.map(|kind| (kind, None)).to_vec(),
+            kinds: Kind::ALL.map(|kind| (kind, Visible::All)).to_vec(),
             forbidden: Vec::new(),
         }
     }
@@ -172,7 +184,7 @@ impl Filter {
     pub(super) fn of_namespaces(name: &str) -> Self {
         Self {
             namespace: None,
-            kinds: vec![(Kind::Pod, Some([name.to_owned()].into()))],
+            kinds: vec![(Kind::Pod, Visible::Namespaces([name.to_owned()].into()))],
             forbidden: vec![Kind::Pod],
         }
     }
@@ -207,6 +219,9 @@ mod tests {
         assert_eq!(wanted(""), Ok(Wanted::default()));
         let problem = wanted("kind=secret").unwrap_err();
         assert!(problem.starts_with("there is no kind secret"), "{problem}");
+        for odd in ["%ff", "", "%0d%0a", "Shop"] {
+            assert!(wanted(&format!("namespace={odd}")).is_err(), "{odd}");
+        }
         let problem = wanted("label=x").unwrap_err();
         assert!(problem.starts_with("there is no label"), "{problem}");
     }

@@ -58,7 +58,10 @@ impl Live {
     /// Server-sent events.
     pub(super) fn events(&self, request: &Request, asking: Asking<'_>) -> Response {
         if request.method == Method::Head {
-            return Response::of(200, "text/event-stream", Body::Empty);
+            return match self.filter(request, asking) {
+                Ok(_) => Response::of(200, "text/event-stream", Body::Empty),
+                Err(refused) => refused,
+            };
         }
         let resume = request.headers.get("last-event-id").and_then(Place::parse);
         self.admit(request, asking, move |filter, now| {
@@ -91,19 +94,23 @@ impl Live {
         })
     }
 
+    /// What of that may be told.
+    fn filter(&self, request: &Request, asking: Asking<'_>) -> Result<Filter, Response> {
+        let wrong = |problem: String| Response::problem(400, "Bad Request", &problem);
+        let wanted = Wanted::of(request).map_err(wrong)?;
+        let allowed = wanted.allowed(asking, &self.published.current());
+        allowed.map_err(refusal::answer)
+    }
+
     fn admit(
         &self,
         request: &Request,
         asking: Asking<'_>,
         make: impl FnOnce(Filter, Instant) -> (View, Option<Socket>) + Send + 'static,
     ) -> Response {
-        let wanted = match Wanted::of(request) {
-            Ok(wanted) => wanted,
-            Err(problem) => return Response::problem(400, "Bad Request", &problem),
-        };
-        let filter = match wanted.allowed(asking, &self.published.current()) {
+        let filter = match self.filter(request, asking) {
             Ok(filter) => filter,
-            Err(refused) => return refusal::answer(refused),
+            Err(refused) => return refused,
         };
         let seat = match self.seats.take() {
             Ok(seat) => seat,

@@ -81,9 +81,8 @@ impl Socket {
     pub(super) fn receive(&mut self, bytes: &[u8], view: &mut View, now: Instant) {
         self.heard = now;
         self.asked = false;
-        let mut inbox = std::mem::take(&mut self.inbox);
+        let (mut inbox, mut read) = (std::mem::take(&mut self.inbox), 0);
         inbox.extend_from_slice(bytes);
-        let mut read = 0;
         while !self.closed {
             let rest = inbox.get_mut(read..).unwrap_or_default();
             match self.decoder.next(rest) {
@@ -91,9 +90,11 @@ impl Socket {
                 Ok(Some((frame, size))) => {
                     read += size;
                     match frame {
+                        // Each costs an answer, as a message does.
+                        Frame::Ping(_) if !self.spends(view, now) => {}
                         Frame::Ping(payload) => control(view, PONG, payload),
                         Frame::Pong => {}
-                        Frame::Close { code, .. } => self.leave(code, view),
+                        Frame::Close { code, reason } => self.leave(code, reason, view),
                         // Whoever is let go is not listened to.
                         Frame::Data { .. } if self.closing.is_some() => {}
                         Frame::Data { last, payload, .. } => {
@@ -129,17 +130,28 @@ impl Socket {
     }
 
     fn handle(&mut self, text: &str, view: &mut View, now: Instant) {
+        if self.spends(view, now)
+            && let Err((problem, kind)) = self.obey(text, view, now)
+        {
+            error(view, &problem, kind);
+        }
+    }
+
+    /// Whether it may say one thing more just now; else it is let go.
+    fn spends(&mut self, view: &mut View, now: Instant) -> bool {
+        if self.closing.is_some() {
+            return false;
+        }
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.left = (self.left + passed * PER_SECOND).min(BURST);
         self.filled = now;
         if self.left < 1.0 {
             error(view, "too many messages", None);
-            return self.close(POLICY, "too many messages", view, now);
+            self.close(POLICY, "too many messages", view, now);
+            return false;
         }
         self.left -= 1.0;
-        if let Err((problem, kind)) = self.obey(text, view, now) {
-            error(view, &problem, kind);
-        }
+        true
     }
 
     fn obey(&mut self, text: &str, view: &mut View, now: Instant) -> Result<(), Problem> {
@@ -217,9 +229,13 @@ impl Socket {
         next.saturating_duration_since(now)
     }
 
-    fn leave(&mut self, code: u16, view: &mut View) {
+    fn leave(&mut self, code: u16, reason: &[u8], view: &mut View) {
         if self.closing.is_none() {
-            let code = if code == 1005 { NORMAL } else { code };
+            let code = match code {
+                _ if std::str::from_utf8(reason).is_err() => NO_TEXT,
+                1005 => NORMAL,
+                code => code,
+            };
             control(view, CLOSE, &code.to_be_bytes());
         }
         view.filter = None;
@@ -426,6 +442,20 @@ mod tests {
         let told = client.send(&close);
         assert_eq!(told[0].0, CLOSE);
         assert!(client.socket.has_ended());
+    }
+
+    #[test]
+    fn pings_are_counted_as_what_is_said() {
+        let mut client = client();
+        let mut pings = Vec::new();
+        (0..100).for_each(|_| encode(PING, &[], [3; 4], &mut pings));
+        let told = client.send(&pings);
+        assert_eq!(
+            told.iter().filter(|(opcode, _)| *opcode == PONG).count(),
+            60
+        );
+        assert_eq!(told.last().map(|(opcode, _)| *opcode), Some(CLOSE));
+        assert_eq!(told.len(), 62, "and an error");
     }
 
     #[test]

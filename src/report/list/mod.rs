@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::view;
 use crate::cluster::{Availability, Kind, Page, Snapshot};
 use place::Place;
-pub use query::{Query, Visible};
+pub use query::{Query, Visible, is_namespace};
 use rows::Listed;
 
 /// `{"kind":"pods","version":7,"availability":{...},"count":2,"items":[...]}`, or columns of

@@ -146,8 +146,8 @@ fn unknown(kind: Kind, name: &str) -> String {
     )
 }
 
-/// A label of RFC 1123.
-fn is_namespace(text: &str) -> bool {
+/// Whether a namespace can have that name: a label of RFC 1123.
+pub fn is_namespace(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=LONGEST).contains(&text.len())
         && text.bytes().all(inside)

@@ -6,27 +6,35 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pipeops_agent::commands::{Command, Printed, Stream};
+use pipeops_agent::http::{Method, Request};
 use pipeops_agent::kubectl::flags::{self, Flag, Kind, flag, switch};
 use pipeops_agent::kubectl::jsonpath::JsonPath;
 use pipeops_agent::kubectl::resources;
 use pipeops_agent::report::Query;
-use pipeops_agent::{cluster, frames, json, k8s, yaml};
+use pipeops_agent::websocket::{Decoder, Frame, LIMIT, TEXT};
+use pipeops_agent::{api, cluster, frames, json, k8s, pem, security, yaml};
 use serde_json::Value;
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All there are, by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("arguments", arguments),
     ("chunks", chunks),
     ("command", command),
+    ("cookies", cookies),
+    ("envelope", envelope),
     ("frames", journal),
     ("json", value),
     ("jsonpath", jsonpath),
+    ("names", names),
+    ("pem", certificates),
     ("query", query),
     ("selector", selector),
+    ("tokens", tokens),
     ("watch", line),
+    ("websocket", websocket),
     ("yaml", documents),
 ];
 
@@ -101,6 +109,51 @@ pub fn command(bytes: &[u8]) {
     }
 }
 
+/// What stands for somebody is one value of the field.
+pub fn cookies(bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Some(secret) = security::cookie_in(text)
+    {
+        assert!(text.contains(secret) && !secret.contains(';'));
+    }
+}
+
+/// What is in an envelope is one request: nothing in it ends its head, or is about the
+/// connection.
+pub fn envelope(bytes: &[u8]) {
+    let letter = Request::new(Method::Post, "/api/k8s/proxy").with_body(bytes);
+    let Ok(inner) = api::open_envelope(&letter) else {
+        return;
+    };
+    let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    assert!(inner.path.starts_with('/') && inner.method != Method::Options);
+    assert!(inner.path.bytes().chain(inner.query.bytes()).all(visible));
+    assert!(!inner.headers.hides(|_| true));
+    for (name, value) in inner.headers.iter() {
+        assert!(
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && byte != b':')
+        );
+        assert!(!value.contains(['\r', '\n', '\0']));
+        let name = name.to_ascii_lowercase();
+        let own = [
+            "authorization",
+            "connection",
+            "content-length",
+            "cookie",
+            "host",
+            "transfer-encoding",
+            "upgrade",
+        ];
+        assert!(
+            !own.contains(&&*name) && !name.starts_with("x-remote-"),
+            "{name}"
+        );
+    }
+}
+
 /// A record behind any damage is found, and is the last.
 pub fn journal(bytes: &[u8]) {
     let mut seen = Vec::new();
@@ -145,6 +198,35 @@ pub fn jsonpath(bytes: &[u8]) {
     }
 }
 
+/// Nobody else's name is ours, however ours it begins.
+pub fn names(bytes: &[u8]) {
+    let known = [
+        "agent.example.com".to_owned(),
+        "*.edge.example.com".to_owned(),
+    ];
+    let Ok(host) = str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = security::is_own_name(host, &known);
+    for foreign in [
+        "evil.example",
+        "evil.example.",
+        "evil.example:80",
+        "1.2.3.4.5",
+    ] {
+        let foreign = format!("{host}.{foreign}");
+        assert!(!security::is_own_name(&foreign, &known), "{foreign}");
+    }
+}
+
+/// Certificates and keys are read or refused, and what is wrong is told without the text.
+pub fn certificates(bytes: &[u8]) {
+    if let Ok(found) = pem::certificates(bytes) {
+        assert!(!found.is_empty() && found.iter().all(|one| one.len() <= bytes.len()));
+    }
+    let _ = pem::key(bytes);
+}
+
 /// A parameter and a value on each line: a query for any list is read or refused, and what
 /// asks for nothing in particular is the whole list.
 pub fn query(bytes: &[u8]) {
@@ -180,11 +262,54 @@ pub fn selector(bytes: &[u8]) {
     }
 }
 
+/// Lines of API tokens are read or refused, and no token is told.
+pub fn tokens(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Err(problem) = security::check_token_lines(text) {
+        let mut words = text.split_whitespace().filter(|word| word.len() >= 16);
+        assert!(!words.any(|word| problem.contains(word)), "{problem}");
+    }
+}
+
 /// A line of a watch: what its object is, lies in the line.
 pub fn line(bytes: &[u8]) {
     if let Ok((_, object)) = k8s::watch::event(bytes) {
         assert!(bytes.windows(object.len()).any(|part| part == object));
     }
+}
+
+/// Frames of a client are the same however their bytes come, lie in them, and none is too long.
+pub fn websocket(bytes: &[u8]) {
+    let (whole, problem) = said(bytes, bytes.len());
+    let (piecewise, same) = said(bytes, 1);
+    assert_eq!((&whole, problem), (&piecewise, same));
+    assert!(whole.iter().map(Vec::len).sum::<usize>() <= bytes.len());
+}
+
+/// The payloads of frames, of bytes that come so many at once, and what was wrong at the end.
+fn said(bytes: &[u8], at_once: usize) -> (Vec<Vec<u8>>, Option<&'static str>) {
+    let (mut decoder, mut inbox, mut told) = (Decoder::of_client(TEXT), Vec::new(), Vec::new());
+    for piece in bytes.chunks(at_once.max(1)) {
+        inbox.extend_from_slice(piece);
+        loop {
+            match decoder.next(&mut inbox) {
+                Ok(None) => break,
+                Err(problem) => return (told, Some(problem.0)),
+                Ok(Some((frame, size))) => {
+                    assert!(size > 0 && size <= LIMIT + 14);
+                    told.push(match frame {
+                        Frame::Data { payload, .. } | Frame::Ping(payload) => payload.to_vec(),
+                        Frame::Pong => Vec::new(),
+                        Frame::Close { reason, .. } => reason.to_vec(),
+                    });
+                    inbox.drain(..size);
+                }
+            }
+        }
+    }
+    (told, None)
 }
 
 /// What is written of what was read is read as the same.

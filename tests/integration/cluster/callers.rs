@@ -63,11 +63,11 @@ fn fields(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn get(agent: &Agent, token: &str, path: &str) -> Answer {
+pub(super) fn get(agent: &Agent, token: &str, path: &str) -> Answer {
     request_with(agent.address(), "GET", path, &fields(token)).unwrap()
 }
 
-fn post(agent: &Agent, token: &str, path: &str, body: &Value) -> Answer {
+pub(super) fn post(agent: &Agent, token: &str, path: &str, body: &Value) -> Answer {
     let body = body.to_string();
     let fields = fields(token);
     let length = body.len();
@@ -75,12 +75,12 @@ fn post(agent: &Agent, token: &str, path: &str, body: &Value) -> Answer {
     request_with(agent.address(), "POST", path, &format!("{fields}{rest}")).unwrap()
 }
 
-fn token(namespace: &Namespace<'_>, account: &str) -> String {
+pub(super) fn token(namespace: &Namespace<'_>, account: &str) -> String {
     namespace.kubectl(&["create", "token", account])
 }
 
 /// Waits until the API server lets an account do what it was just given the right to.
-fn effective(namespace: &Namespace<'_>, account: &str, wish: &[&str]) {
+pub(super) fn effective(namespace: &Namespace<'_>, account: &str, wish: &[&str]) {
     let user = format!("system:serviceaccount:{}:{account}", namespace.name);
     let asked = [&["auth", "can-i", "--as", &user], wish].concat();
     eventually("the right", || {
@@ -200,9 +200,6 @@ fn whoever_lists_everything_is_told_everything_but_of_the_agent() {
     };
     assert!(noted("list pods", "allowed"), "{audit:?}");
     assert!(noted("get /agent/audit", "refused"), "{audit:?}");
-    for forged in ["eyJhbGciOiJSUzI1NiJ9.e30.c2ln", &all[..all.len() - 8], "x"] {
-        assert_eq!(get(&agent, forged, "/api/k8s/pods").status, 401, "{forged}");
-    }
 }
 
 /// The audit from the agent's own log.

@@ -10,6 +10,7 @@ mod described;
 mod documented;
 mod envelopes;
 mod kubectl;
+mod lending;
 mod levels;
 mod manifests;
 mod pod;

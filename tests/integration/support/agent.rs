@@ -65,7 +65,9 @@ impl Agent {
             state: None,
         };
         let line = agent.wait_log("listening on ");
-        let address = line.rsplit(' ').next().unwrap_or_default();
+        // In JSON more stands behind it.
+        let address = line.rsplit("listening on ").next().unwrap_or_default();
+        let address = address.split('"').next().unwrap_or_default();
         agent.address = address
             .parse()
             .unwrap_or_else(|_| panic!("no address: {line}"));

@@ -6,6 +6,7 @@ mod agent;
 pub(crate) mod api_server;
 mod certified;
 mod http;
+pub(crate) mod peer;
 mod schema;
 mod tiny_api;
 

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::client::Peer;
 use super::{Target, freeze, thaw};
 use crate::support::eventually;
+use crate::support::peer::Peer;
 
 const GET: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Connections at most.

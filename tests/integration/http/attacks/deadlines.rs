@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::client::{Heard, Peer};
 use super::{Target, vitals};
+use crate::support::peer::{Heard, Peer};
 use crate::support::{TinyApi, eventually};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! More connections than the process may have descriptors.
 
 use super::Target;
-use super::client::Peer;
 use crate::support::eventually;
+use crate::support::peer::Peer;
 
 const GET: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -1,7 +1,7 @@
 //! Exchanges that are allowed and easily done wrong.
 
 use super::Target;
-use super::client::End;
+use crate::support::peer::End;
 
 #[test]
 fn a_body_is_asked_for_by_100_and_only_then() {

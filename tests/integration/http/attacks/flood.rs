@@ -1,7 +1,7 @@
 //! Senders without end: how much is taken, and what it costs.
 
-use super::client::Peer;
 use super::{Target, vitals};
+use crate::support::peer::Peer;
 
 /// Far more than the kernel's own buffers of a connection.
 const FLOOD: usize = 64 << 20;

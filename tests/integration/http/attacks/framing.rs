@@ -1,8 +1,8 @@
 //! Requests that are wrong on purpose, in one go and byte by byte.
 
 use super::Target;
-use super::client::{End, Heard};
 use super::requests::{Attack, SECOND, bodies, heads};
+use crate::support::peer::{End, Heard};
 
 /// Refused once, told why, and closed.
 fn refused(heard: &Heard, attack: &Attack) -> Result<(), String> {

@@ -4,7 +4,6 @@
 //! process, as many threads, no more memory, no panic, and an answer to `/health`.
 //! The same table of requests goes to `tiny_http` in `peer`.
 
-mod client;
 mod crowd;
 mod deadlines;
 mod descriptors;
@@ -24,8 +23,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::support::peer::Peer;
 use crate::support::{Agent, TinyApi, command, eventually};
-use client::Peer;
 
 /// What an agent may keep of an attack that is over. Its buffers are smaller; the
 /// rest is for what it does besides.

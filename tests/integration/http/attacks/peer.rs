@@ -9,9 +9,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use super::client::{End, Peer};
 use super::requests::{HANGS, bodies, heads};
 use super::{freeze, limited, thaw, vitals};
+use crate::support::peer::{End, Peer};
 use crate::support::{Agent, eventually};
 
 /// Makes [`serve_when_told`] a server.

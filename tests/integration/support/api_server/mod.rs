@@ -47,6 +47,8 @@ pub(crate) struct Request {
     query: Vec<(String, String)>,
     pub(crate) authorization: Option<String>,
     pub(crate) body: String,
+    /// The request line and all fields.
+    pub(crate) head: String,
 }
 
 /// The server; dropping it stops it.
@@ -284,6 +286,11 @@ impl ApiServer {
         fitting(&lock(&self.shared.requests), path, op)
     }
 
+    /// All requests so far.
+    pub(crate) fn heard(&self) -> Vec<Request> {
+        lock(&self.shared.requests).clone()
+    }
+
     /// Waits until there are at least `count` of them.
     #[track_caller]
     pub(crate) fn wait_requests(&self, path: &str, op: Op, count: usize) -> Vec<Request> {
@@ -349,6 +356,7 @@ impl Shared {
             lock(&self.requests).push(request.clone());
             self.grown.notify_all();
             stream = match serve::answer(stream, &request, self) {
+                Ok(Next::Stay(_)) if request.is_last() => break,
                 Ok(Next::Stay(stream)) => stream,
                 Ok(Next::Reset(stream)) => {
                     lock(&self.open).remove(&number);

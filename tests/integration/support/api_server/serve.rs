@@ -60,6 +60,7 @@ fn parse(bytes: &[u8]) -> Option<(Request, usize)> {
         query: query.split('&').filter_map(pair).collect(),
         authorization: field("authorization"),
         body: String::from_utf8_lossy(&bytes[end..end + length]).into_owned(),
+        head: head.into_owned(),
     };
     Some((request, end + length))
 }
@@ -217,6 +218,12 @@ impl Request {
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
         pairs.find_map(|(own, value)| (own == name).then_some(value.as_str()))
+    }
+
+    /// Whether the connection is to end with the answer.
+    pub(super) fn is_last(&self) -> bool {
+        let mut lines = self.head.lines();
+        lines.any(|line| line.eq_ignore_ascii_case("connection: close"))
     }
 
     pub(crate) fn op(&self) -> Op {

@@ -2,24 +2,27 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use crate::support::SOON;
+use rustix::net::{AddressFamily, SocketType};
+
+use super::SOON;
 
 /// The client's side of a connection.
-pub(super) struct Peer(TcpStream);
+pub(crate) struct Peer(TcpStream);
 
 /// All that came until the end.
 #[derive(Default)]
-pub(super) struct Heard {
-    pub(super) bytes: Vec<u8>,
-    pub(super) end: End,
+pub(crate) struct Heard {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: End,
 }
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// It is still open.
     #[default]
     None,
@@ -32,7 +35,7 @@ fn is_silence(error: &io::Error) -> bool {
 }
 
 impl Peer {
-    pub(super) fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, SOON).expect("it has room");
         stream
             .set_write_timeout(Some(SOON))
@@ -42,32 +45,49 @@ impl Peer {
         peer
     }
 
+    /// From an address of the loopback that no other has asked from.
+    pub(crate) fn stranger(address: SocketAddr) -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(256);
+        let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let own = SocketAddr::from((Ipv4Addr::new(127, 77, high, low), 0));
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None);
+        let socket = socket.expect("there are sockets");
+        rustix::net::bind(&socket, &own).expect("all of 127/8 is ours");
+        rustix::net::connect(&socket, &address).expect("it listens");
+        let peer = Self(socket.into());
+        peer.0
+            .set_write_timeout(Some(SOON))
+            .expect("it is a socket");
+        peer.patience(SOON);
+        peer
+    }
+
     fn patience(&self, time: Duration) {
         self.0.set_read_timeout(Some(time)).expect("it is a socket");
     }
 
-    pub(super) fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         &self.0
     }
 
     /// False when the other side is gone or takes nothing.
-    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    pub(super) fn shut(&self) {
+    pub(crate) fn shut(&self) {
         // Not connected any more: that is as good.
         let _ = self.0.shutdown(Shutdown::Write);
     }
 
     /// Closes with a reset instead of an end.
-    pub(super) fn reset(self) {
+    pub(crate) fn reset(self) {
         let now = Some(Duration::ZERO);
         rustix::net::sockopt::set_socket_linger(&self.0, now).expect("it is a socket");
     }
 
     /// Sends, says that this was all, and listens to the end.
-    pub(super) fn tell(mut self, bytes: impl AsRef<[u8]>) -> Heard {
+    pub(crate) fn tell(mut self, bytes: impl AsRef<[u8]>) -> Heard {
         self.send(bytes);
         self.shut();
         self.rest()
@@ -75,14 +95,14 @@ impl Peer {
 
     /// What comes until the end; a silence fails.
     #[track_caller]
-    pub(super) fn rest(self) -> Heard {
+    pub(crate) fn rest(self) -> Heard {
         let heard = self.rest_within(SOON);
         assert!(heard.end != End::None, "no end after {heard:?}");
         heard
     }
 
     /// What comes until the end or a silence that is so long.
-    pub(super) fn rest_within(mut self, silence: Duration) -> Heard {
+    pub(crate) fn rest_within(mut self, silence: Duration) -> Heard {
         self.patience(silence);
         let mut bytes = Vec::new();
         let end = match self.0.read_to_end(&mut bytes) {
@@ -95,7 +115,7 @@ impl Peer {
 
     /// Exactly one answer with a length; the connection is open after it.
     #[track_caller]
-    pub(super) fn answer(&mut self) -> Heard {
+    pub(crate) fn answer(&mut self) -> Heard {
         let mut heard = Heard::default();
         let mut byte = [0];
         while heard.statuses().is_empty() {
@@ -107,7 +127,7 @@ impl Peer {
     }
 
     /// Waits so long for a byte; false when none came.
-    pub(super) fn hears_within(&mut self, time: Duration) -> bool {
+    pub(crate) fn hears_within(&mut self, time: Duration) -> bool {
         self.patience(time);
         let heard = self.0.peek(&mut [0]);
         self.patience(SOON);
@@ -116,13 +136,13 @@ impl Peer {
 }
 
 impl Heard {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     /// The statuses of all whole answers, in their order; a body without its head
     /// is none, and neither is one that is cut short.
-    pub(super) fn statuses(&self) -> Vec<u16> {
+    pub(crate) fn statuses(&self) -> Vec<u16> {
         let (mut rest, mut statuses) = (self.bytes.as_slice(), Vec::new());
         while let Some((status, after)) = one(rest) {
             statuses.push(status);
