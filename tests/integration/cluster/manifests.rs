@@ -15,8 +15,9 @@ use super::rig::{Cluster, cluster};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments");
 /// The namespace of the manifests.
 const NAMESPACE: &str = "pipeops-system";
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "agent.yaml",
+    "components/tls/network-policy.yaml",
     "monitoring/network-policy.yaml",
     "network-policies.yaml",
     "rbac-full.yaml",
@@ -25,13 +26,15 @@ const FILES: [&str; 8] = [
     "rbac-standard.yaml",
     "rbac/secrets.yaml",
 ];
-const COMPONENTS: [&str; 6] = [
+const COMPONENTS: [&str; 8] = [
+    "api-tokens",
     "full",
     "k3s",
     "minimal",
     "../monitoring",
     "pvc",
     "read-only",
+    "tls",
 ];
 /// Each rule of an operation role says for which commands it is.
 const ROLES: [&str; 6] = [
@@ -72,7 +75,15 @@ fn the_api_server_takes_what_kustomize_makes() {
     }
     let together = kustomize(
         &cluster,
-        &["full", "k3s", "minimal", "../monitoring", "pvc"],
+        &[
+            "api-tokens",
+            "full",
+            "k3s",
+            "minimal",
+            "../monitoring",
+            "pvc",
+            "tls",
+        ],
     );
     try_out(&cluster, &namespace.name, &together);
 }
@@ -230,7 +241,7 @@ fn try_out(cluster: &Cluster, namespace: &str, manifest: &str) {
 const DRY_RUN: [&str; 5] = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
 
 /// With these components, as `kustomization.yaml` says how.
-fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
+pub(super) fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let copied = Command::new("cp")
         .args(["-r", FOLDER])
@@ -259,6 +270,7 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     let [deny, agent] = policies.as_slice() else {
         panic!("{policies:?}")
     };
+    let tls = objects(&read("components/tls/network-policy.yaml"));
     let monitoring = objects(&read("monitoring/network-policy.yaml"));
     let both = json!(["Ingress", "Egress"]);
     assert_eq!(
@@ -269,6 +281,7 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     let mut allowed = Vec::new();
     for (policy, direction, side) in [
         (agent, "ingress", "from"),
+        (&tls[0], "ingress", "from"),
         (&monitoring[0], "ingress", "from"),
         (agent, "egress", "to"),
     ] {

@@ -6,6 +6,7 @@
 mod callers;
 mod changes;
 mod chart;
+mod components;
 mod described;
 mod documented;
 mod envelopes;
