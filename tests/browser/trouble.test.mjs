@@ -127,6 +127,7 @@ test("an API server that is away makes the data stale, and says for how long", a
   try {
     await badge(page, "Cluster unreachable");
     await page.getByRole("listitem").filter({ hasText: /API server\s*Silent for \d+ s: .*pods/ }).waitFor();
+    assert.deepEqual(await page.getByText(/;\s*$/).allInnerTexts(), []);
     await sound(page);
     await shot(page, "stale");
   } finally {
