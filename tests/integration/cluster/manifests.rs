@@ -88,6 +88,21 @@ fn the_api_server_takes_what_kustomize_makes() {
     try_out(&cluster, &namespace.name, &together);
 }
 
+/// What the page has somebody put beside the manifests.
+#[test]
+fn the_api_server_takes_the_manifests_with_an_authority_of_ones_own() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("authority");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/how-to/private-ca.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```yaml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let files = [("kustomization.yaml", block), ("ca.pem", "a certificate\n")];
+    let made = beside(&cluster, &files);
+    assert!(made.contains("PIPEOPS_CA_FILE"), "{made}");
+    try_out(&cluster, &namespace.name, &made);
+}
+
 /// Components give the rights of the files of their names.
 #[test]
 fn the_levels_are_the_same_for_kustomize() {
@@ -242,14 +257,6 @@ const DRY_RUN: [&str; 5] = ["apply", "--dry-run=server", "--validate=strict", "-
 
 /// With these components, as `kustomization.yaml` says how.
 pub(super) fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .args(["-r", FOLDER])
-        .arg(folder.path().join("deployments"))
-        .status();
-    assert!(copied.unwrap().success());
-    let own = folder.path().join("own");
-    fs::create_dir(&own).unwrap();
     let paths = components.iter();
     let paths: Vec<_> = paths
         .map(|name| format!("../deployments/components/{name}"))
@@ -259,7 +266,22 @@ pub(super) fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
          resources: [../deployments]\ncomponents: [{}]\n",
         paths.join(", ")
     );
-    fs::write(own.join("kustomization.yaml"), text).unwrap();
+    beside(cluster, &[("kustomization.yaml", &text)])
+}
+
+/// What a folder beside `deployments` makes that has these files.
+fn beside(cluster: &Cluster, files: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .args(["-r", FOLDER])
+        .arg(folder.path().join("deployments"))
+        .status();
+    assert!(copied.unwrap().success());
+    let own = folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    for (name, text) in files {
+        fs::write(own.join(name), text).unwrap();
+    }
     cluster.kubectl(&["kustomize", own.to_str().unwrap()])
 }
 
