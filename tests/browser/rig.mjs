@@ -167,7 +167,7 @@ export async function until(done, why = () => "", seconds = 60) {
   for (;;) {
     const found = await done();
     if (found) return found;
-    assert.ok(Date.now() < last, `not in ${seconds} s: ${done} ${why()}`);
+    if (Date.now() > last) assert.fail(`not in ${seconds} s: ${done} ${await why()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

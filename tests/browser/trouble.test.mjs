@@ -34,7 +34,7 @@ test("a log that broke off is taken up again", async () => {
     await login(page);
     await page.evaluate(() => (location.hash = "#logs/default/ticker"));
     const last = async () => Number(/(\d+)\s*$/.exec(await page.getByRole("log").innerText())?.[1]);
-    await until(async () => (await last()) > 5);
+    await until(async () => (await last()) > 5, () => page.locator("body").innerText());
     const before = await last();
     await all.agent.stop();
     await page.getByText(/Trying again/).waitFor();
