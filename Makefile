@@ -23,7 +23,7 @@ test: ## every test, against a real local Kubernetes
 test-e2e: ## install, disturb, upgrade and remove the agent on a real node
 	@build/test-e2e.sh
 
-browser: ## the dashboard in a real browser, on a local Kubernetes
+browser: ## the dashboard of the shipped binary in a real browser, on a local Kubernetes
 	@build/browser.sh
 
 lint: ## formatting, clippy, dependencies, scripts, YAML, Markdown, spelling, OpenAPI

@@ -33,6 +33,8 @@ WRONG = [
     {"port": 0},
     {"replicas": 2},
     {"monitoring": {"namespace": "Not A Name"}},
+    {"tls": {"key": "secret"}},
+    {"apiTokens": {"tokens": "secret"}},
 ]
 # Values, and the plain files that say the same.
 EQUAL = [
@@ -48,6 +50,18 @@ EQUAL = [
             "monitoring/network-policy.yaml",
             "monitoring/operator.yaml",
         ],
+    ),
+    (
+        {"rbac": {"level": "read-only"}, "tls": {"enabled": True}},
+        ["network-policies.yaml", "components/tls"],
+    ),
+    (
+        {
+            "rbac": {"level": "read-only"},
+            "networkPolicies": False,
+            "apiTokens": {"secretName": "pipeops-agent-api-tokens"},
+        },
+        ["components/api-tokens"],
     ),
 ]
 
@@ -87,13 +101,33 @@ def problems():
 
 
 def differences(values, files, made):
-    plain = "---\n".join((PLAIN / file).read_text() for file in ["agent.yaml", *files])
+    components = [PLAIN / file for file in files if (PLAIN / file).is_dir()]
+    files = [file for file in files if (PLAIN / file).is_file()]
+    paths = [PLAIN / file for file in ["agent.yaml", *files]]
+    kustomizations = [yaml.safe_load((c / "kustomization.yaml").read_text()) for c in components]
+    for component, said in zip(components, kustomizations, strict=True):
+        paths += [component / file for file in said.get("resources", [])]
+    plain = "---\n".join(path.read_text() for path in paths)
     plain = objects(plain.replace("managed-by: kubectl", "managed-by: Helm"))
+    for component, said in zip(components, kustomizations, strict=True):
+        for patch in said["patches"]:
+            add_to(plain, patch["target"]["kind"], json.loads((component / patch["path"]).read_text()))
     # The namespace is there before a release is.
     del plain[("Namespace", None, NAMESPACE)]
     for key in sorted(made.keys() | plain.keys(), key=str):
         if made.get(key) != plain.get(key):
             yield f"with {values}, {key} is {made.get(key)}\nand not {plain.get(key)}"
+
+
+# What kustomize does with such a patch: whatever is in it goes to the end of a list.
+def add_to(plain, kind, patch):
+    for operation in patch:
+        there = plain[(kind, NAMESPACE, NAME)]
+        *path, end = operation["path"].strip("/").split("/")
+        assert (operation["op"], end) == ("add", "-"), operation
+        for part in path:
+            there = there[int(part) if part.isdigit() else part]
+        there.append(operation["value"])
 
 
 def objects(text):

@@ -6,8 +6,8 @@
 
 main() {
 	old=
-	# Manifests first: scripts carry them, with what these carry.
-	for file in deployments/rbac-*.yaml scripts/*.sh; do
+	# Manifests and parts first: scripts carry them, with what these carry.
+	for file in deployments/rbac-*.yaml scripts/lib/*.sh scripts/*.sh; do
 		fresh=$(embedded "$file")
 		[ "$fresh" != "$(cat "$file")" ] || continue
 		old="$old $file"

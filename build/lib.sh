@@ -25,6 +25,14 @@ modules() { # FOLDER
 	printf '%s/npm/%s-%s' "$PIPEOPS_CACHE" "$(basename "$1")" "$(cksum <"$1/package-lock.json" | cut -d' ' -f1)"
 }
 
+# The browser of this machine, as its system or its maker calls it.
+browser() {
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do
+		! command -v "$name" || return 0
+	done
+	return 1
+}
+
 # "amd64" or "arm64": the word of container images and Kubernetes.
 machine() {
 	case $(uname -m) in

@@ -37,7 +37,7 @@ main() {
 			npm_modules build/diagrams
 			;;
 		browser)
-			command_or_package chromium chromium
+			browser >/dev/null || (package chromium) || say "going on without a browser"
 			python build/diagrams/node.txt
 			npm_modules tests/browser
 			;;
@@ -108,7 +108,7 @@ npm_modules() { # FOLDER
 	rm -rf "$home"
 	mkdir -p "$home"
 	cp "$1/package.json" "$1/package-lock.json" "$home"
-	PATH=$(venv build/diagrams/node.txt)/bin:$PATH npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --silent
+	PATH=$(venv build/diagrams/node.txt)/bin:$PATH npm ci --prefix "$home" --fetch-retries 5 --ignore-scripts --no-audit --no-fund --silent
 	touch "$home/complete"
 }
 
@@ -160,8 +160,8 @@ package() { # PACKAGE...
 	command -v apt-get >/dev/null || die "please install: $*"
 	[ "$(id -u)" -eq 0 ] || die "missing packages; run: sudo apt-get install -y $*"
 	say "installing Debian packages: $*"
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+	apt-get update -qq -o Acquire::Retries=3
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Acquire::Retries=3 "$@" >/dev/null
 }
 
 main "$@"

@@ -15,6 +15,10 @@ usage: generate-config.sh [OPTION]...      on a terminal it asks for what is not
                                         PIPEOPS_TOKEN[_FILE]    required, or --standalone
   --standalone           no token       PIPEOPS_STANDALONE=1
   --api-token-file FILE  opens /api     PIPEOPS_API_TOKEN[_FILE]
+  --api-tokens-file FILE more of them   PIPEOPS_API_TOKENS_FILE
+  --tls-cert-file FILE, --tls-key-file FILE    also by TLS, port 8443
+                                        PIPEOPS_TLS_CERT_FILE, PIPEOPS_TLS_KEY_FILE
+  --hosts NAME,...       more names     PIPEOPS_HOSTS           those in a cluster
   --policy-file FILE     what the control plane may do here
                                         PIPEOPS_POLICY_FILE
   --cluster-name NAME                   CLUSTER_NAME            default-cluster
@@ -172,7 +176,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,*[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -194,18 +198,40 @@ control_plane_url() { # URL
 	esac
 }
 
+# As the agent takes them.
+host_names() { # NAMES
+	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
+}
+
 log_level() { # LEVEL
 	case $1 in
 	'' | error | warn | info | debug | trace) ;;
 	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
 	esac
 }
+
+# Which line is wrong, and nothing of what is in it.
+api_tokens() { # FILE
+	[ -z "$1" ] || [ -r "$1" ] || die 1 "cannot read $1" "check that the file exists and is yours"
+	[ -z "$1" ] || wrong=$(grep -vnE '^[[:blank:]]*(#.*|(read|operate|admin)[[:blank:]]+[^[:blank:]]+[[:blank:]]+[^[:blank:]]{16,}[[:blank:]]*)?$' "$1" | cut -d: -f1 | head -n 1)
+	[ -z "${wrong:-}" ] || die 1 "line $wrong of $1 is no API token" "write lines of SCOPE NAME TOKEN: read, operate or admin, and a token of 16 characters or more"
+}
+
+key_pair() { # CERTIFICATE KEY
+	[ -n "$1$2" ] || return 0
+	[ -n "$1" ] && [ -n "$2" ] || die 1 "a certificate and its key belong together" "give both, --tls-cert-file and --tls-key-file"
+	for file in "$1" "$2"; do
+		[ -r "$file" ] || die 1 "cannot read $file" "check that the file exists and is yours"
+	done
+}
 # <<< scripts/lib/values.sh
 
 environment() {
 	token=${PIPEOPS_TOKEN:-} TOKEN_FILE=${PIPEOPS_TOKEN_FILE:-} STANDALONE=${PIPEOPS_STANDALONE:-}
 	api_token=${PIPEOPS_API_TOKEN:-} API_TOKEN_FILE=${PIPEOPS_API_TOKEN_FILE:-}
-	POLICY_FILE=${PIPEOPS_POLICY_FILE:-}
+	HOSTS=${PIPEOPS_HOSTS:-} API_TOKENS_FILE=${PIPEOPS_API_TOKENS_FILE:-} POLICY_FILE=${PIPEOPS_POLICY_FILE:-}
+	TLS_CERT=${PIPEOPS_TLS_CERT_FILE:-} TLS_KEY=${PIPEOPS_TLS_KEY_FILE:-}
 	CLUSTER_NAME=${CLUSTER_NAME:-${PIPEOPS_CLUSTER_NAME:-}} API_URL=${PIPEOPS_API_URL:-} AGENT_ID=${PIPEOPS_AGENT_ID:-}
 	PORT=${PIPEOPS_PORT:-} LOG_LEVEL=${LOG_LEVEL:-${PIPEOPS_LOG_LEVEL:-}} LOG_FORMAT=${PIPEOPS_LOG_FORMAT:-}
 	CONFIG_DIR=${CONFIG_DIR:-.} FORCE=${FORCE:-} NO_INPUT=${NO_INPUT:-}
@@ -230,13 +256,17 @@ arguments() {
 		--no-input) NO_INPUT=1 && shift && continue ;;
 		--token) no_secret_arguments --token PIPEOPS_TOKEN ;;
 		--api-token) no_secret_arguments --api-token PIPEOPS_API_TOKEN ;;
-		--token-file | --api-token-file | --policy-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --log-format | \
+		--token-file | --api-token-file | --api-tokens-file | --tls-cert-file | --tls-key-file | --hosts | --policy-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --log-format | \
 			--output) value_of "$1" $# ;;
 		*) unknown "$1" ;;
 		esac
 		case $1 in
 		--token-file) token='' TOKEN_FILE=$2 ;;
 		--api-token-file) api_token='' API_TOKEN_FILE=$2 ;;
+		--api-tokens-file) API_TOKENS_FILE=$2 ;;
+		--tls-cert-file) TLS_CERT=$2 ;;
+		--tls-key-file) TLS_KEY=$2 ;;
+		--hosts) HOSTS=$2 ;;
 		--policy-file) POLICY_FILE=$2 ;;
 		--cluster-name) CLUSTER_NAME=$2 ;;
 		--api-url) API_URL=$2 ;;
@@ -264,6 +294,9 @@ check_values() {
 	check_port "$PORT"
 	log_level "$LOG_LEVEL"
 	log_format "$LOG_FORMAT"
+	host_names "$HOSTS"
+	key_pair "$TLS_CERT" "$TLS_KEY"
+	api_tokens "$API_TOKENS_FILE"
 }
 
 check_port() { [ -z "$1" ] || number port "$1" 65535; }
@@ -345,7 +378,9 @@ tokens() {
 	[ -z "$TOKEN_FILE" ] || TOKEN_FILE=$(absolute "$TOKEN_FILE")
 	[ -z "$API_TOKEN_FILE" ] || API_TOKEN_FILE=$(absolute "$API_TOKEN_FILE")
 	[ -z "$POLICY_FILE" ] || POLICY_FILE=$(absolute "$POLICY_FILE")
-	bare "path of a file" "choose a plainer one" "$TOKEN_FILE$API_TOKEN_FILE$POLICY_FILE"
+	[ -z "$API_TOKENS_FILE" ] || API_TOKENS_FILE=$(absolute "$API_TOKENS_FILE")
+	[ -z "$TLS_CERT" ] || { TLS_CERT=$(absolute "$TLS_CERT") && TLS_KEY=$(absolute "$TLS_KEY"); }
+	bare "path of a file" "choose a plainer one" "$TOKEN_FILE$API_TOKEN_FILE$API_TOKENS_FILE$TLS_CERT$TLS_KEY$POLICY_FILE"
 	[ -n "$token$TOKEN_FILE$STANDALONE" ] ||
 		die 1 "no token for the control plane" "set PIPEOPS_TOKEN or --token-file FILE, or run the agent --standalone"
 }
@@ -364,6 +399,10 @@ chosen() {
 		port $PORT
 		api_token $api_token
 		api_token_file $API_TOKEN_FILE
+		api_tokens_file $API_TOKENS_FILE
+		tls_cert_file $TLS_CERT
+		tls_key_file $TLS_KEY
+		hosts $HOSTS
 		log_level $LOG_LEVEL
 		log_format $LOG_FORMAT
 	END

@@ -155,7 +155,7 @@ environment() {
 	KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-} TIMEOUT=${TIMEOUT:-10}
 	PIPEOPS_ROOT=${PIPEOPS_ROOT:-} DRY_RUN=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
-	code=0 forward='' pod=''
+	code=0 forward='' pod='' secure=''
 }
 
 arguments() {
@@ -230,8 +230,8 @@ deployment() {
 	*) report failed deployment "not ready: $answer; next: $kubectl -n $NAMESPACE describe pods" 4 ;;
 	esac
 	running=$(ask -n "$NAMESPACE" get pods -l app.kubernetes.io/name=pipeops-agent --field-selector=status.phase=Running \
-		-o 'jsonpath={range .items[*]}{.metadata.name} {.spec.containers[0].ports[0].containerPort} {.status.containerStatuses[0].restartCount}{"\n"}{end}') || running=
-	read -r pod port restarts <<-END || :
+		-o 'jsonpath={range .items[*]}{.metadata.name} {.spec.containers[0].ports[0].containerPort} {.status.containerStatuses[0].restartCount} {.spec.containers[0].ports[?(@.name=="https")].containerPort}{"\n"}{end}') || running=
+	read -r pod port restarts secure <<-END || :
 		$running
 	END
 	if [ -z "$pod" ]; then
@@ -244,6 +244,13 @@ deployment() {
 
 # As anyone with rights on the pod: through the API server.
 open_endpoints() {
+	if [ -n "$secure" ]; then
+		if answer=$(ask get --raw "/api/v1/namespaces/$NAMESPACE/pods/https:$pod:$secure/proxy/health"); then
+			report ok tls "answers on port $secure"
+		else
+			report failed tls "$answer; next: $kubectl -n $NAMESPACE logs $pod" 4
+		fi
+	fi
 	for path in /health /ready /version; do
 		if answer=$(ask get --raw "/api/v1/namespaces/$NAMESPACE/pods/$pod:$PORT/proxy$path"); then
 			report ok "$path" "$answer"

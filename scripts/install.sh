@@ -14,6 +14,10 @@ usage: install.sh [OPTION]...      secrets come from the environment or from fil
   --token-file FILE      (- is stdin)   PIPEOPS_TOKEN[_FILE]    required, or --standalone
   --standalone           no token       PIPEOPS_STANDALONE=1
   --api-token-file FILE  opens /api     PIPEOPS_API_TOKEN[_FILE]
+  --api-tokens-file FILE more of them   PIPEOPS_API_TOKENS_FILE
+  --tls-cert-file FILE, --tls-key-file FILE    also by TLS, port 8443
+                                        PIPEOPS_TLS_CERT_FILE, PIPEOPS_TLS_KEY_FILE
+  --hosts NAME,...       more names     PIPEOPS_HOSTS           those in the cluster
   --cluster-name NAME                   CLUSTER_NAME            default-cluster
   --api-url URL                         PIPEOPS_API_URL         https://api.pipeops.io
   --agent-id NAME                       PIPEOPS_AGENT_ID        assigned
@@ -398,7 +402,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,*[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -420,11 +424,32 @@ control_plane_url() { # URL
 	esac
 }
 
+# As the agent takes them.
+host_names() { # NAMES
+	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
+}
+
 log_level() { # LEVEL
 	case $1 in
 	'' | error | warn | info | debug | trace) ;;
 	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
 	esac
+}
+
+# Which line is wrong, and nothing of what is in it.
+api_tokens() { # FILE
+	[ -z "$1" ] || [ -r "$1" ] || die 1 "cannot read $1" "check that the file exists and is yours"
+	[ -z "$1" ] || wrong=$(grep -vnE '^[[:blank:]]*(#.*|(read|operate|admin)[[:blank:]]+[^[:blank:]]+[[:blank:]]+[^[:blank:]]{16,}[[:blank:]]*)?$' "$1" | cut -d: -f1 | head -n 1)
+	[ -z "${wrong:-}" ] || die 1 "line $wrong of $1 is no API token" "write lines of SCOPE NAME TOKEN: read, operate or admin, and a token of 16 characters or more"
+}
+
+key_pair() { # CERTIFICATE KEY
+	[ -n "$1$2" ] || return 0
+	[ -n "$1" ] && [ -n "$2" ] || die 1 "a certificate and its key belong together" "give both, --tls-cert-file and --tls-key-file"
+	for file in "$1" "$2"; do
+		[ -r "$file" ] || die 1 "cannot read $file" "check that the file exists and is yours"
+	done
 }
 # <<< scripts/lib/values.sh
 
@@ -488,7 +513,7 @@ carry_images() {
 
 # A setting that is not given keeps the value of the last run.
 settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE RBAC RBAC_NAMESPACES; do
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
 		eval "value=\$$setting"
 		if [ -z "$value" ] && [ -s "$work/last" ]; then
 			value=$(sed -n "s/^$setting=//p" "$work/last")
@@ -554,6 +579,9 @@ kustomization() { # FOLDER
 		  - target: {kind: Deployment, name: pipeops-agent}
 		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
 	YAML
+	component "$1" "$TLS" PIPEOPS_TLS_CERT_FILE Deployment tls_deployment
+	component "$1" "$TLS" PIPEOPS_TLS_CERT_FILE Service tls_service
+	component "$1" "$API_TOKENS" PIPEOPS_API_TOKENS_FILE Deployment api_tokens_deployment
 	{
 		cat <<-YAML
 			apiVersion: apps/v1
@@ -567,12 +595,13 @@ kustomization() { # FOLDER
 			        - name: agent
 		YAML
 		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
-		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
+		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL$HOSTS" ] || printf '          env:\n'
 		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
 		variable PIPEOPS_API_URL "$API_URL"
 		variable PIPEOPS_AGENT_ID "$AGENT_ID"
 		variable PIPEOPS_PORT "$PORT"
 		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
+		variable PIPEOPS_HOSTS "$HOSTS"
 	} >"$1/deployment.yaml"
 	cat <<-YAML >"$1/record.yaml"
 		apiVersion: v1
@@ -588,6 +617,9 @@ kustomization() { # FOLDER
 		    AGENT_ID=$AGENT_ID
 		    PORT=$PORT
 		    LOG_LEVEL=$LOG_LEVEL
+		    HOSTS=$HOSTS
+		    TLS=$TLS
+		    API_TOKENS=$API_TOKENS
 		    IMAGE=$IMAGE
 		    RBAC=$RBAC
 		    RBAC_NAMESPACES=$RBAC_NAMESPACES
@@ -604,6 +636,58 @@ variable() { # NAME VALUE
 	! grep -Eq "name: $1( |,|\$)|\"name\":\"$1\",\"valueFrom\"" "$work/apply/agent.yaml" || other=', valueFrom: null'
 	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
 }
+
+# A patch of a component, if that is wanted and not in the manifest already: what was applied has it.
+component() { # FOLDER WANTED VARIABLE KIND PATCH
+	[ -n "$2" ] && ! grep -q "$3" "$1/agent.yaml" || return 0
+	"$5" >"$1/patch-$5.json"
+	cat <<-YAML >>"$1/kustomization.yaml"
+		  - target: {kind: $4, name: pipeops-agent}
+		    path: patch-$5.json
+	YAML
+}
+
+tls_deployment() {
+	cat <<'PATCH'
+# >>> deployments/components/tls/deployment.json
+[
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_TLS_CERT_FILE", "value": "/etc/pipeops-agent-tls/tls.crt"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_TLS_KEY_FILE", "value": "/etc/pipeops-agent-tls/tls.key"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/ports/-",
+   "value": {"name": "https", "containerPort": 8443}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-",
+   "value": {"name": "tls", "mountPath": "/etc/pipeops-agent-tls", "readOnly": true}},
+  {"op": "add", "path": "/spec/template/spec/volumes/-",
+   "value": {"name": "tls", "secret": {"secretName": "pipeops-agent-tls", "defaultMode": 288}}}
+]
+# <<< deployments/components/tls/deployment.json
+PATCH
+}
+
+tls_service() {
+	cat <<'PATCH'
+# >>> deployments/components/tls/service.json
+[{"op": "add", "path": "/spec/ports/-", "value": {"name": "https", "port": 8443, "targetPort": "https"}}]
+# <<< deployments/components/tls/service.json
+PATCH
+}
+
+api_tokens_deployment() {
+	cat <<'PATCH'
+# >>> deployments/components/api-tokens/deployment.json
+[
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_API_TOKENS_FILE", "value": "/etc/pipeops-agent-api-tokens/tokens"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-",
+   "value": {"name": "api-tokens", "mountPath": "/etc/pipeops-agent-api-tokens", "readOnly": true}},
+  {"op": "add", "path": "/spec/template/spec/volumes/-",
+   "value": {"name": "api-tokens", "secret": {"secretName": "pipeops-agent-api-tokens", "defaultMode": 288}}}
+]
+# <<< deployments/components/api-tokens/deployment.json
+PATCH
+}
 # <<< scripts/lib/agent.sh
 
 environment() {
@@ -611,6 +695,8 @@ environment() {
 	api_token=${PIPEOPS_API_TOKEN:-} API_TOKEN_FILE=${PIPEOPS_API_TOKEN_FILE:-}
 	CLUSTER_NAME=${CLUSTER_NAME:-} API_URL=${PIPEOPS_API_URL:-} AGENT_ID=${PIPEOPS_AGENT_ID:-}
 	PORT=${PIPEOPS_PORT:-} LOG_LEVEL=${LOG_LEVEL:-} IMAGE=${PIPEOPS_IMAGE:-} MANIFEST=${PIPEOPS_MANIFEST:-}
+	HOSTS=${PIPEOPS_HOSTS:-} API_TOKENS_FILE=${PIPEOPS_API_TOKENS_FILE:-}
+	TLS_CERT=${PIPEOPS_TLS_CERT_FILE:-} TLS_KEY=${PIPEOPS_TLS_KEY_FILE:-}
 	RBAC=${RBAC:-} RBAC_NAMESPACES=${RBAC_NAMESPACES:-}
 	EXISTING_CLUSTER=${EXISTING_CLUSTER:-} KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-}
 	NODE_TYPE=${NODE_TYPE:-server} K3S_VERSION=${K3S_VERSION:-} K3S_CHANNEL=${K3S_CHANNEL:-stable}
@@ -644,7 +730,7 @@ arguments() {
 		--k3s-token) no_secret_arguments --k3s-token K3S_TOKEN ;;
 		esac
 		case $1 in
-		--token-file | --api-token-file | --cluster-name | --api-url | --agent-id | --port | --log-level | --rbac | --rbac-namespaces | --image | \
+		--token-file | --api-token-file | --api-tokens-file | --tls-cert-file | --tls-key-file | --hosts | --cluster-name | --api-url | --agent-id | --port | --log-level | --rbac | --rbac-namespaces | --image | \
 			--manifest | --kubeconfig | --context | --node-type | --k3s-version | --k3s-channel | --k3s-url | \
 			--k3s-token-file | --airgap | --timeout) value_of "$1" $# ;;
 		*) unknown "$1" ;;
@@ -652,6 +738,10 @@ arguments() {
 		case $1 in
 		--token-file) token='' TOKEN_FILE=$2 ;;
 		--api-token-file) api_token='' API_TOKEN_FILE=$2 ;;
+		--api-tokens-file) API_TOKENS_FILE=$2 ;;
+		--tls-cert-file) TLS_CERT=$2 ;;
+		--tls-key-file) TLS_KEY=$2 ;;
+		--hosts) HOSTS=$2 ;;
 		--cluster-name) CLUSTER_NAME=$2 ;;
 		--api-url) API_URL=$2 ;;
 		--agent-id) AGENT_ID=$2 ;;
@@ -684,6 +774,10 @@ check_values() {
 	number "port" "${PORT:-8080}" 65535
 	number "timeout" "$TIMEOUT" 86400
 	log_level "$LOG_LEVEL"
+	host_names "$HOSTS"
+	key_pair "$TLS_CERT" "$TLS_KEY"
+	api_tokens "$API_TOKENS_FILE"
+	TLS=${TLS_CERT:+yes} API_TOKENS=${API_TOKENS_FILE:+yes}
 	[ -z "$RBAC_NAMESPACES" ] || RBAC=${RBAC:-minimal}
 	rights_level "$RBAC" "$RBAC_NAMESPACES"
 	case $AIRGAP$MANIFEST in
@@ -808,12 +902,30 @@ deploy_secret() {
 	elif [ -n "$DRY_RUN" ]; then
 		say "would write: secret pipeops-agent-secret in namespace $namespace"
 	else
-		awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/ || /"kind":"Namespace"/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
-		kube apply -f "$work/namespace.yaml" || failed_apply
+		make_namespace
 		kube -n "$namespace" create secret generic pipeops-agent-secret --from-file="$work/new" --dry-run=client -o yaml >"$work/secret.yaml" || failed_apply
 		kube apply --server-side --force-conflicts --field-manager=pipeops-install -f "$work/secret.yaml" || failed_apply
 	fi
 	secret_version=$(kube -n "$namespace" get secret pipeops-agent-secret -o 'jsonpath={.metadata.resourceVersion}' 2>/dev/null || :)
+}
+
+make_namespace() {
+	awk 'BEGIN { RS = "---\n" } /(^|\n)kind: Namespace/ || /"kind":"Namespace"/' "$work/apply/agent.yaml" >"$work/namespace.yaml"
+	kube apply -f "$work/namespace.yaml" || failed_apply
+}
+
+# What components mount: kubectl reads the files. The agent takes a change without a restart.
+mounted_secret() { # NAME SORT FLAG...
+	if [ -n "$DRY_RUN" ]; then
+		say "would write: secret $1 in namespace $namespace"
+		return
+	fi
+	mounted=$1 sort=$2
+	shift 2
+	make_namespace
+	kube -n "$namespace" create secret "$sort" "$mounted" "$@" --dry-run=client -o yaml >"$work/secret.yaml" ||
+		die 1 "kubectl makes no secret $mounted of what was given" "read the line above; a key must be that of its certificate, both PEM"
+	kube apply --server-side --force-conflicts --field-manager=pipeops-install -f "$work/secret.yaml" || failed_apply
 }
 
 same() { # KEY
@@ -837,6 +949,8 @@ deploy() {
 			die 1 "no namespace $place, which --rbac-namespaces names" "kubectl create namespace $place, then run the same line again"
 	done
 	deploy_secret
+	[ -z "$TLS_CERT" ] || mounted_secret pipeops-agent-tls tls --cert="$TLS_CERT" --key="$TLS_KEY"
+	[ -z "$API_TOKENS_FILE" ] || mounted_secret pipeops-agent-api-tokens generic --from-file=tokens="$API_TOKENS_FILE"
 	kustomization "$work/apply"
 	# Where all of it is refused, nothing of it is changed; a first run has no namespace to try it in.
 	[ ! -s "$work/last" ] || kube apply -k "$work/apply" --dry-run=server >/dev/null || failed_apply
@@ -923,8 +1037,8 @@ embedded_manifest() {
 # The agent in a cluster: kubectl apply -f deployments/agent.yaml
 #
 # It only reads: rbac-standard.yaml, rbac-minimal.yaml and rbac-full.yaml let commands change
-# things. Without a token for a control plane it is standalone, and without an API
-# token the routes below /api answer 403. Both are in a Secret, each key optional:
+# things. Without a token for a control plane it is standalone, and without an API token only
+# tokens of Kubernetes open the routes below /api. Both are in a Secret, each key optional:
 #   kubectl -n pipeops-system create secret generic pipeops-agent-secret \
 #     --from-file=token=FILE --from-file=api-token=FILE \
 #     --from-literal=api-url=https://api.pipeops.io --from-literal=cluster-name=NAME
@@ -1035,6 +1149,8 @@ data:
   # What commands may do here (docs/commands.md): the ConfigMap pipeops-agent-policy has it as
   # policy.yaml, and this line has the agent look there; without the file it does not start.
   # policy_file: /etc/pipeops-agent/policy.yaml
+  # Names by which it is asked from outside the cluster, as an ingress hands them on; those of the Service it knows.
+  # hosts: agent.example.com
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -1094,6 +1210,8 @@ spec:
               valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: port}}
             - name: PIPEOPS_POLICY_FILE
               valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: policy_file, optional: true}}
+            - name: PIPEOPS_HOSTS
+              valueFrom: {configMapKeyRef: {name: pipeops-agent-config, key: hosts, optional: true}}
             - name: PIPEOPS_TOKEN
               valueFrom: {secretKeyRef: {name: pipeops-agent-secret, key: token, optional: true}}
             - name: PIPEOPS_API_URL

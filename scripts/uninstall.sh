@@ -219,7 +219,9 @@ agent() {
 	for kind in deployment service configmap poddisruptionbudget networkpolicy persistentvolumeclaim serviceaccount; do
 		remove_labelled "$kind" -n "$NAMESPACE"
 	done
-	remove_named secret/pipeops-agent-secret -n "$NAMESPACE"
+	for kind in secret tls api-tokens; do
+		remove_named "secret/pipeops-agent-$kind" -n "$NAMESPACE"
+	done
 	# Rights may be granted in any namespace.
 	remove_everywhere rolebinding
 	remove_everywhere role
@@ -301,7 +303,7 @@ remove_namespace() {
 		;;
 	esac
 	others=$(kube get deployments,statefulsets,daemonsets,jobs,cronjobs,persistentvolumeclaims,secrets -n "$NAMESPACE" \
-		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -v '^secret/pipeops-agent-secret$' || :)
+		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -Ev '^secret/pipeops-agent-(secret|tls|api-tokens)$' || :)
 	if [ -n "$others" ]; then
 		note kept "namespace $NAMESPACE: others are in it: $(printf '%s' "$others" | tr '\n' ' ')"
 	else

@@ -235,7 +235,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,*[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -257,11 +257,32 @@ control_plane_url() { # URL
 	esac
 }
 
+# As the agent takes them.
+host_names() { # NAMES
+	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
+}
+
 log_level() { # LEVEL
 	case $1 in
 	'' | error | warn | info | debug | trace) ;;
 	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
 	esac
+}
+
+# Which line is wrong, and nothing of what is in it.
+api_tokens() { # FILE
+	[ -z "$1" ] || [ -r "$1" ] || die 1 "cannot read $1" "check that the file exists and is yours"
+	[ -z "$1" ] || wrong=$(grep -vnE '^[[:blank:]]*(#.*|(read|operate|admin)[[:blank:]]+[^[:blank:]]+[[:blank:]]+[^[:blank:]]{16,}[[:blank:]]*)?$' "$1" | cut -d: -f1 | head -n 1)
+	[ -z "${wrong:-}" ] || die 1 "line $wrong of $1 is no API token" "write lines of SCOPE NAME TOKEN: read, operate or admin, and a token of 16 characters or more"
+}
+
+key_pair() { # CERTIFICATE KEY
+	[ -n "$1$2" ] || return 0
+	[ -n "$1" ] && [ -n "$2" ] || die 1 "a certificate and its key belong together" "give both, --tls-cert-file and --tls-key-file"
+	for file in "$1" "$2"; do
+		[ -r "$file" ] || die 1 "cannot read $file" "check that the file exists and is yours"
+	done
 }
 # <<< scripts/lib/values.sh
 
@@ -325,7 +346,7 @@ carry_images() {
 
 # A setting that is not given keeps the value of the last run.
 settings() {
-	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL IMAGE RBAC RBAC_NAMESPACES; do
+	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
 		eval "value=\$$setting"
 		if [ -z "$value" ] && [ -s "$work/last" ]; then
 			value=$(sed -n "s/^$setting=//p" "$work/last")
@@ -391,6 +412,9 @@ kustomization() { # FOLDER
 		  - target: {kind: Deployment, name: pipeops-agent}
 		    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": $PORT}]'
 	YAML
+	component "$1" "$TLS" PIPEOPS_TLS_CERT_FILE Deployment tls_deployment
+	component "$1" "$TLS" PIPEOPS_TLS_CERT_FILE Service tls_service
+	component "$1" "$API_TOKENS" PIPEOPS_API_TOKENS_FILE Deployment api_tokens_deployment
 	{
 		cat <<-YAML
 			apiVersion: apps/v1
@@ -404,12 +428,13 @@ kustomization() { # FOLDER
 			        - name: agent
 		YAML
 		[ -z "$IMAGE" ] || printf '          image: "%s"\n' "$IMAGE"
-		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL" ] || printf '          env:\n'
+		[ -z "$CLUSTER_NAME$API_URL$AGENT_ID$PORT$LOG_LEVEL$HOSTS" ] || printf '          env:\n'
 		variable PIPEOPS_CLUSTER_NAME "$CLUSTER_NAME"
 		variable PIPEOPS_API_URL "$API_URL"
 		variable PIPEOPS_AGENT_ID "$AGENT_ID"
 		variable PIPEOPS_PORT "$PORT"
 		variable PIPEOPS_LOG_LEVEL "$LOG_LEVEL"
+		variable PIPEOPS_HOSTS "$HOSTS"
 	} >"$1/deployment.yaml"
 	cat <<-YAML >"$1/record.yaml"
 		apiVersion: v1
@@ -425,6 +450,9 @@ kustomization() { # FOLDER
 		    AGENT_ID=$AGENT_ID
 		    PORT=$PORT
 		    LOG_LEVEL=$LOG_LEVEL
+		    HOSTS=$HOSTS
+		    TLS=$TLS
+		    API_TOKENS=$API_TOKENS
 		    IMAGE=$IMAGE
 		    RBAC=$RBAC
 		    RBAC_NAMESPACES=$RBAC_NAMESPACES
@@ -441,6 +469,58 @@ variable() { # NAME VALUE
 	! grep -Eq "name: $1( |,|\$)|\"name\":\"$1\",\"valueFrom\"" "$work/apply/agent.yaml" || other=', valueFrom: null'
 	printf '            - {name: %s, value: "%s"%s}\n' "$1" "$2" "$other"
 }
+
+# A patch of a component, if that is wanted and not in the manifest already: what was applied has it.
+component() { # FOLDER WANTED VARIABLE KIND PATCH
+	[ -n "$2" ] && ! grep -q "$3" "$1/agent.yaml" || return 0
+	"$5" >"$1/patch-$5.json"
+	cat <<-YAML >>"$1/kustomization.yaml"
+		  - target: {kind: $4, name: pipeops-agent}
+		    path: patch-$5.json
+	YAML
+}
+
+tls_deployment() {
+	cat <<'PATCH'
+# >>> deployments/components/tls/deployment.json
+[
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_TLS_CERT_FILE", "value": "/etc/pipeops-agent-tls/tls.crt"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_TLS_KEY_FILE", "value": "/etc/pipeops-agent-tls/tls.key"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/ports/-",
+   "value": {"name": "https", "containerPort": 8443}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-",
+   "value": {"name": "tls", "mountPath": "/etc/pipeops-agent-tls", "readOnly": true}},
+  {"op": "add", "path": "/spec/template/spec/volumes/-",
+   "value": {"name": "tls", "secret": {"secretName": "pipeops-agent-tls", "defaultMode": 288}}}
+]
+# <<< deployments/components/tls/deployment.json
+PATCH
+}
+
+tls_service() {
+	cat <<'PATCH'
+# >>> deployments/components/tls/service.json
+[{"op": "add", "path": "/spec/ports/-", "value": {"name": "https", "port": 8443, "targetPort": "https"}}]
+# <<< deployments/components/tls/service.json
+PATCH
+}
+
+api_tokens_deployment() {
+	cat <<'PATCH'
+# >>> deployments/components/api-tokens/deployment.json
+[
+  {"op": "add", "path": "/spec/template/spec/containers/0/env/-",
+   "value": {"name": "PIPEOPS_API_TOKENS_FILE", "value": "/etc/pipeops-agent-api-tokens/tokens"}},
+  {"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-",
+   "value": {"name": "api-tokens", "mountPath": "/etc/pipeops-agent-api-tokens", "readOnly": true}},
+  {"op": "add", "path": "/spec/template/spec/volumes/-",
+   "value": {"name": "api-tokens", "secret": {"secretName": "pipeops-agent-api-tokens", "defaultMode": 288}}}
+]
+# <<< deployments/components/api-tokens/deployment.json
+PATCH
+}
 # <<< scripts/lib/agent.sh
 
 environment() {
@@ -450,7 +530,7 @@ environment() {
 	KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-} DRY_RUN=${DRY_RUN:-} TIMEOUT=${TIMEOUT:-180}
 	PIPEOPS_ROOT=${PIPEOPS_ROOT:-}
 	# These are settings of install.sh; here they stay what they were.
-	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL='' RBAC='' RBAC_NAMESPACES=''
+	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL='' HOSTS='' TLS='' API_TOKENS='' RBAC='' RBAC_NAMESPACES=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	resume='' patience=10
 }

@@ -77,10 +77,10 @@ fn configuration(report: &mut Report, settings: &Settings) {
     for warning in &settings.warnings {
         report.warn(warning, "see pipeops-agent --help");
     }
-    if settings.api.token.is_none() {
+    if settings.api.token.is_none() && settings.api.tokens_file.is_none() {
         report.warn(
-            "no API token: the routes below /api answer 403",
-            "set PIPEOPS_API_TOKEN_FILE to open them",
+            "no API token: only tokens of Kubernetes open the routes below /api",
+            "set PIPEOPS_API_TOKEN_FILE or PIPEOPS_API_TOKENS_FILE to open them",
         );
     }
     match &settings.state_dir {

@@ -8,7 +8,7 @@ name() { # WHAT VALUE
 
 # What goes into YAML between quotes.
 plain() { # WHAT VALUE
-	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,[]-')" = "!" ] ||
+	[ "$(printf '%s!' "$2" | LC_ALL=C tr -d 'A-Za-z0-9._:/@%?=&~+,*[]-')" = "!" ] ||
 		die 1 "the $1 has characters that it cannot have" "check the value: $2"
 }
 
@@ -30,9 +30,30 @@ control_plane_url() { # URL
 	esac
 }
 
+# As the agent takes them.
+host_names() { # NAMES
+	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
+}
+
 log_level() { # LEVEL
 	case $1 in
 	'' | error | warn | info | debug | trace) ;;
 	*) die 1 "not a log level: $1" "error, warn, info, debug or trace" ;;
 	esac
+}
+
+# Which line is wrong, and nothing of what is in it.
+api_tokens() { # FILE
+	[ -z "$1" ] || [ -r "$1" ] || die 1 "cannot read $1" "check that the file exists and is yours"
+	[ -z "$1" ] || wrong=$(grep -vnE '^[[:blank:]]*(#.*|(read|operate|admin)[[:blank:]]+[^[:blank:]]+[[:blank:]]+[^[:blank:]]{16,}[[:blank:]]*)?$' "$1" | cut -d: -f1 | head -n 1)
+	[ -z "${wrong:-}" ] || die 1 "line $wrong of $1 is no API token" "write lines of SCOPE NAME TOKEN: read, operate or admin, and a token of 16 characters or more"
+}
+
+key_pair() { # CERTIFICATE KEY
+	[ -n "$1$2" ] || return 0
+	[ -n "$1" ] && [ -n "$2" ] || die 1 "a certificate and its key belong together" "give both, --tls-cert-file and --tls-key-file"
+	for file in "$1" "$2"; do
+		[ -r "$file" ] || die 1 "cannot read $file" "check that the file exists and is yours"
+	done
 }

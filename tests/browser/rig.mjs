@@ -2,13 +2,13 @@
 // page must not do.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
-import { standIn } from "./standin.mjs";
 
 export const TOKEN = "a-token-for-tests-of-the-page";
 const SHOTS = process.env.PIPEOPS_TEST_SHOTS ?? "target/browser";
@@ -18,6 +18,16 @@ const variable = (name) => process.env[name] ?? assert.fail(`${name} is not set:
 
 export function kubectl(args, input) {
   return execFileSync(variable("PIPEOPS_TEST_KUBECTL"), args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+}
+
+// Where no test has the name that was asked for, what is after runs while what is before still does.
+export function around(begin, end) {
+  let begun;
+  before(() => (begun = begin()));
+  after(async () => {
+    await begun.catch(() => {});
+    await end();
+  });
 }
 
 export function cluster(...args) {
@@ -72,21 +82,32 @@ export class Agent {
   }
 }
 
-// An agent, what lets people in, and a browser beside it.
+// An API server that has many pods and nothing else, in a file that leads to it.
+export async function manyPods(count) {
+  const folder = mkdtempSync(join(tmpdir(), "many-"));
+  const kubeconfig = join(folder, "config");
+  const child = spawn(variable("PIPEOPS_TEST_MANY_PODS"), [String(count), kubeconfig], { stdio: "ignore" });
+  const end = () => {
+    child.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  await until(() => existsSync(kubeconfig));
+  return { kubeconfig, end };
+}
+
+// An agent, and a browser beside it.
 export async function rig(set) {
   const agent = await Agent.start(set);
-  const front = await standIn(agent, TOKEN);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const end = async () => {
     await browser.close();
-    await front.close();
     await agent.end();
   };
-  return { agent, front, browser, end };
+  return { agent, browser, end };
 }
 
 // A page that is watched. What it may say on the console is named: answers that the test provokes.
-export async function visit({ browser, front }, options = {}) {
+export async function visit({ browser, agent }, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(15000);
   const page = await context.newPage();
@@ -97,9 +118,9 @@ export async function visit({ browser, front }, options = {}) {
   });
   page.on("pageerror", (error) => page.wrong.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(`${front.url}/`) && !request.url().startsWith("data:")) page.wrong.push(`asked ${request.url()}`);
+    if (!request.url().startsWith(`${agent.url}/`) && !request.url().startsWith("data:")) page.wrong.push(`asked ${request.url()}`);
   });
-  await page.goto(front.url);
+  await page.goto(agent.url);
   return page;
 }
 
@@ -143,8 +164,10 @@ export async function sound(page) {
 
 export async function until(done, why = () => "", seconds = 60) {
   const last = Date.now() + seconds * 1000;
-  while (!(await done())) {
-    assert.ok(Date.now() < last, `not in ${seconds} s: ${done} ${why()}`);
+  for (;;) {
+    const found = await done();
+    if (found) return found;
+    if (Date.now() > last) assert.fail(`not in ${seconds} s: ${done} ${await why()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -61,6 +61,24 @@ typed() { # LINE... -- ARGUMENT...
 	[ "$(sed 1d agent.env)" = "PIPEOPS_POLICY_FILE=$T/policy.yaml" ]
 }
 
+@test "certificate, tokens and names: files are named, with their whole path" {
+	cd "$T"
+	echo certificate >tls.crt
+	(umask 077 && echo "$secret" >tls.key && echo "admin ops $secret" >tokens)
+	script generate-config.sh --standalone --tls-cert-file tls.crt --tls-key-file tls.key --api-tokens-file tokens --hosts 'agent.example.com,*.shop.example'
+	is 0 "tls_key_file $T/tls.key"
+	diff - <(sed 1d agent.yaml) <<-END
+		api_tokens_file: "$T/tokens"
+		tls_cert_file: "$T/tls.crt"
+		tls_key_file: "$T/tls.key"
+		hosts: "agent.example.com,*.shop.example"
+	END
+	run env -i PATH="$PATH" sh -c "cd / && set -a && . '$T/agent.env' && env"
+	is 0 "PIPEOPS_TLS_CERT_FILE=$T/tls.crt" "PIPEOPS_API_TOKENS_FILE=$T/tokens" 'PIPEOPS_HOSTS=agent.example.com,*.shop.example'
+	script generate-config.sh --standalone --force --tls-cert-file tls.crt
+	is 1 "belong together"
+}
+
 @test "standalone" {
 	script generate-config.sh --output "$T/out" --standalone
 	is 0 "standalone: no token"

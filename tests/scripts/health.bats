@@ -22,6 +22,17 @@ json() {
 	not_called 'kubectl.* \(apply\|create\|delete\|patch\)'
 }
 
+@test "TLS, where the pod has it" {
+	script health-check.sh
+	case $output in *tls*) fail "there is none" ;; esac
+	echo 8443 >"$T/https"
+	script health-check.sh
+	is 0 "ok       tls                answers on port 8443"
+	touch "$T/tls-fails"
+	script health-check.sh
+	is 4 "failed   tls                handshake failure"
+}
+
 @test "1: options, no kubectl" {
 	script health-check.sh --timeout x
 	is 1 "not a number"

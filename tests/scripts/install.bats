@@ -197,6 +197,82 @@ load helper
 	is 1 secret-version
 }
 
+# A certificate and its key, as far as a script looks, and tokens.
+files() {
+	echo certificate >"$T/tls.crt"
+	(umask 077 && echo "$secret" >"$T/tls.key" && printf '# of the shop\n\nread till %s\n' "$secret" >"$T/tokens")
+}
+
+@test "TLS, more tokens and names: secrets by files only, kept by the next run, also of another version" {
+	files
+	script install.sh --existing-cluster --standalone --tls-cert-file "$T/tls.crt" --tls-key-file "$T/tls.key" \
+		--api-tokens-file "$T/tokens" --hosts 'agent.example.com,*.shop.example'
+	is 0 "installed: the agent"
+	called 'create secret tls pipeops-agent-tls --cert=.*tls.crt --key=.*tls.key --dry-run=client'
+	called 'create secret generic pipeops-agent-api-tokens --from-file=tokens='
+	[ "$(cat "$T/cluster/tls/tls.key")" = "$secret" ]
+	run grep -r "$secret" "$T/cluster/applied"
+	is 1
+	for part in tls/deployment:tls_deployment tls/service:tls_service api-tokens/deployment:api_tokens_deployment; do
+		grep -v '^# [<>]\{3\} ' "$T/cluster/applied/patch-${part#*:}.json" | diff "$BATS_TEST_DIRNAME/../../deployments/components/${part%:*}.json" -
+	done
+	grep -q 'PIPEOPS_HOSTS, value: "agent.example.com,\*.shop.example", valueFrom: null' "$T/cluster/applied/deployment.yaml"
+	cp -r "$T/cluster/applied" "$T/before"
+	: >"$T/calls"
+	script install.sh --existing-cluster
+	is 0 "kept: HOSTS agent.example.com,*.shop.example" "kept: TLS yes" "kept: API_TOKENS yes"
+	not_called 'create secret'
+	diff -r "$T/before" "$T/cluster/applied"
+	mkdir -p "$T/releases/download/v0.2.0"
+	sed 's/0\.1\.0/0.2.0/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v0.2.0/agent.yaml"
+	(cd "$T/releases/download/v0.2.0" && sha256sum agent.yaml >SHA256SUMS)
+	script upgrade.sh --to 0.2.0
+	is 0 "to 0.2.0" "kept: TLS yes"
+	diff "$T/before/patch-tls_deployment.json" "$T/cluster/applied/patch-tls_deployment.json"
+	grep -qx '    API_TOKENS=yes' "$T/cluster/applied/record.yaml"
+}
+
+@test "TLS by the environment; what was applied is not patched again" {
+	files
+	export PIPEOPS_TLS_CERT_FILE=$T/tls.crt PIPEOPS_TLS_KEY_FILE=$T/tls.key PIPEOPS_API_TOKENS_FILE=$T/tokens PIPEOPS_HOSTS=agent.example.com
+	script install.sh --existing-cluster --standalone --dry-run
+	is 0 "would write: secret pipeops-agent-tls" "would write: secret pipeops-agent-api-tokens"
+	unchanged
+	script install.sh --existing-cluster --standalone
+	is 0
+	[ -e "$T/cluster/applied/patch-tls_service.json" ]
+	{ cat "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" && echo "# PIPEOPS_TLS_CERT_FILE"; } >"$T/own.yaml"
+	script install.sh --existing-cluster --standalone --manifest "$T/own.yaml"
+	is 0
+	[ ! -e "$T/cluster/applied/patch-tls_service.json" ]
+	[ -e "$T/cluster/applied/patch-api_tokens_deployment.json" ]
+}
+
+@test "1: a key without its certificate, of another one, and tokens that are none" {
+	files
+	script install.sh --existing-cluster --standalone --tls-key-file "$T/tls.key"
+	is 1 "belong together"
+	script install.sh --existing-cluster --standalone --tls-key-file "$T/tls.key" --tls-cert-file /nowhere
+	is 1 "cannot read /nowhere"
+	script install.sh --existing-cluster --standalone --api-tokens-file /nowhere
+	is 1 "cannot read /nowhere"
+	for line in "root till $secret" "read till short" "read $secret" "read till $secret more"; do
+		printf '# tokens\n%s\n' "$line" >"$T/tokens"
+		chmod 600 "$T/tokens"
+		script install.sh --existing-cluster --standalone --api-tokens-file "$T/tokens"
+		is 1 "line 2 of" "SCOPE NAME TOKEN"
+	done
+	for wrong in 'http://a' 'a b' ',' '.a' 'a,,b'; do
+		script install.sh --existing-cluster --standalone --hosts "$wrong"
+		is 1 "not names of hosts"
+	done
+	unchanged
+	touch "$T/other-key"
+	script install.sh --existing-cluster --standalone --tls-cert-file "$T/tls.crt" --tls-key-file "$T/tls.key"
+	is 1 "makes no secret pipeops-agent-tls" "next: "
+	not_called 'apply -k'
+}
+
 @test "again after upgrade.sh: the version stays, the change alone is made" {
 	script install.sh --existing-cluster --standalone
 	mkdir -p "$T/releases/download/v0.2.0"

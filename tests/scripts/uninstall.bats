@@ -6,6 +6,8 @@ objects="deployment.apps/pipeops-agent
 configmap/pipeops-agent-install
 serviceaccount/pipeops-agent
 secret/pipeops-agent-secret
+secret/pipeops-agent-tls
+secret/pipeops-agent-api-tokens
 clusterrolebinding.rbac.authorization.k8s.io/pipeops-agent
 clusterrole.rbac.authorization.k8s.io/pipeops-agent
 priorityclass.scheduling.k8s.io/pipeops-agent

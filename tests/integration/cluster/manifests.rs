@@ -15,8 +15,9 @@ use super::rig::{Cluster, cluster};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments");
 /// The namespace of the manifests.
 const NAMESPACE: &str = "pipeops-system";
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "agent.yaml",
+    "components/tls/network-policy.yaml",
     "monitoring/network-policy.yaml",
     "network-policies.yaml",
     "rbac-full.yaml",
@@ -25,13 +26,15 @@ const FILES: [&str; 8] = [
     "rbac-standard.yaml",
     "rbac/secrets.yaml",
 ];
-const COMPONENTS: [&str; 6] = [
+const COMPONENTS: [&str; 8] = [
+    "api-tokens",
     "full",
     "k3s",
     "minimal",
     "../monitoring",
     "pvc",
     "read-only",
+    "tls",
 ];
 /// Each rule of an operation role says for which commands it is.
 const ROLES: [&str; 6] = [
@@ -72,9 +75,32 @@ fn the_api_server_takes_what_kustomize_makes() {
     }
     let together = kustomize(
         &cluster,
-        &["full", "k3s", "minimal", "../monitoring", "pvc"],
+        &[
+            "api-tokens",
+            "full",
+            "k3s",
+            "minimal",
+            "../monitoring",
+            "pvc",
+            "tls",
+        ],
     );
     try_out(&cluster, &namespace.name, &together);
+}
+
+/// What the page has somebody put beside the manifests.
+#[test]
+fn the_api_server_takes_the_manifests_with_an_authority_of_ones_own() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("authority");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/how-to/private-ca.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```yaml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let files = [("kustomization.yaml", block), ("ca.pem", "a certificate\n")];
+    let made = beside(&cluster, &files);
+    assert!(made.contains("PIPEOPS_CA_FILE"), "{made}");
+    try_out(&cluster, &namespace.name, &made);
 }
 
 /// Components give the rights of the files of their names.
@@ -230,15 +256,7 @@ fn try_out(cluster: &Cluster, namespace: &str, manifest: &str) {
 const DRY_RUN: [&str; 5] = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
 
 /// With these components, as `kustomization.yaml` says how.
-fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .args(["-r", FOLDER])
-        .arg(folder.path().join("deployments"))
-        .status();
-    assert!(copied.unwrap().success());
-    let own = folder.path().join("own");
-    fs::create_dir(&own).unwrap();
+pub(super) fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
     let paths = components.iter();
     let paths: Vec<_> = paths
         .map(|name| format!("../deployments/components/{name}"))
@@ -248,7 +266,22 @@ fn kustomize(cluster: &Cluster, components: &[&str]) -> String {
          resources: [../deployments]\ncomponents: [{}]\n",
         paths.join(", ")
     );
-    fs::write(own.join("kustomization.yaml"), text).unwrap();
+    beside(cluster, &[("kustomization.yaml", &text)])
+}
+
+/// What a folder beside `deployments` makes that has these files.
+fn beside(cluster: &Cluster, files: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .args(["-r", FOLDER])
+        .arg(folder.path().join("deployments"))
+        .status();
+    assert!(copied.unwrap().success());
+    let own = folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    for (name, text) in files {
+        fs::write(own.join(name), text).unwrap();
+    }
     cluster.kubectl(&["kustomize", own.to_str().unwrap()])
 }
 
@@ -259,6 +292,7 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     let [deny, agent] = policies.as_slice() else {
         panic!("{policies:?}")
     };
+    let tls = objects(&read("components/tls/network-policy.yaml"));
     let monitoring = objects(&read("monitoring/network-policy.yaml"));
     let both = json!(["Ingress", "Egress"]);
     assert_eq!(
@@ -269,6 +303,7 @@ fn the_network_page_has_every_connection_that_is_allowed() {
     let mut allowed = Vec::new();
     for (policy, direction, side) in [
         (agent, "ingress", "from"),
+        (&tls[0], "ingress", "from"),
         (&monitoring[0], "ingress", "from"),
         (agent, "egress", "to"),
     ] {

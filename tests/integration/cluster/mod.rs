@@ -6,6 +6,7 @@
 mod alone;
 mod callers;
 mod changes;
+mod components;
 mod described;
 mod documented;
 mod envelopes;

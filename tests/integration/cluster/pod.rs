@@ -41,7 +41,7 @@ fn the_image_runs_by_the_manifest() {
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
 
     // As someone with the API token.
-    let forward = Forward::new(&cluster, &pod);
+    let forward = Forward::new(&cluster, NAMESPACE, &pod, 8080);
     let list = forward.json("/api/k8s/pods");
     let mut items = list["items"].as_array().unwrap().iter();
     let own = items
@@ -145,17 +145,18 @@ impl Drop for Deployed<'_> {
     }
 }
 
-/// A way from this machine to the pod's port.
-struct Forward {
+/// A way from this machine to a port of a pod.
+pub(super) struct Forward {
     _process: Ended,
     /// It ends when it can no longer write.
     _out: BufReader<ChildStdout>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Forward {
-    fn new(cluster: &Cluster, pod: &str) -> Self {
-        let mut command = cluster.command(&["-n", NAMESPACE, "port-forward", pod, ":8080"]);
+    pub(super) fn new(cluster: &Cluster, namespace: &str, pod: &str, port: u16) -> Self {
+        let port = format!(":{port}");
+        let mut command = cluster.command(&["-n", namespace, "port-forward", pod, &port]);
         let mut process = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
         let mut out = BufReader::new(process.0.stdout.take().unwrap());

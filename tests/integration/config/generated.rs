@@ -8,6 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::program::{run, text};
+use crate::support::Certified;
 
 const SETTINGS: &[(&str, &str)] = &[
     ("CLUSTER_NAME", "edge-7"),
@@ -87,4 +88,30 @@ fn a_token_file_is_named_in_both() {
     }
     let yaml = folder.path().join("agent.yaml");
     configuration(&["--config", text(&yaml)], &[]);
+}
+
+#[test]
+fn certificate_tokens_and_names_are_taken_from_either_file() {
+    let certified = Certified::new();
+    let tokens = certified.folder.path().join("tokens");
+    fs::write(&tokens, "admin ops hunter2-hunter2-hunter2\n").unwrap();
+    let (certificate, key) = (certified.certificate(), certified.key());
+    let given = [
+        "--standalone",
+        "--tls-cert-file",
+        text(&certificate),
+        "--tls-key-file",
+        text(&key),
+        "--api-tokens-file",
+        text(&tokens),
+        "--hosts",
+        "agent.example.com,*.shop.example",
+    ];
+    let folder = generate(&[], &given);
+    let yaml = folder.path().join("agent.yaml");
+    let by_file = configuration(&["--config", text(&yaml)], &[]);
+    let variables = fs::read_to_string(folder.path().join("agent.env")).unwrap();
+    assert_eq!(by_file, configuration(&[], &pairs(&variables)));
+    assert_eq!(pairs(&variables).len(), 4);
+    assert!(by_file.contains("8443"), "{by_file}");
 }

@@ -62,7 +62,7 @@ in a log, an error or a page. A file of settings that holds a token should be re
 is not.
 
 With a token but no `api_url` the control plane is <https://api.pipeops.io>; an `api_url` without a token is a mistake. Without
-`api_token` the routes under `/api` answer 403.
+`api_token` and `api_tokens_file` only tokens of Kubernetes open the routes under `/api`.
 
 ## Variables with other names
 

@@ -7,7 +7,22 @@
   | replace "app.kubernetes.io/instance: pipeops-agent" (printf "app.kubernetes.io/instance: %s" $root.Release.Name)
   | replace "8080" (toString $root.Values.port)
   | replace "metadata.name: monitoring}" (printf "metadata.name: %s}" $root.Values.monitoring.namespace)
-  | replace "pipeops-agent-secret" $root.Values.secretName }}
+  | replace "pipeops-agent-secret" $root.Values.secretName
+  | replace "\"pipeops-agent-tls\"" (toJson $root.Values.tls.secretName)
+  | replace "\"pipeops-agent-api-tokens\"" (toJson $root.Values.apiTokens.secretName) }}
+{{- end }}
+
+{{- /* A patch of a component: whatever is in its list goes to the end of one in the object; prints nothing. */ -}}
+{{- define "pipeops-agent.patch" -}}
+{{- $patch := .root.Files.Get (printf "manifests/%s.json" .file) }}
+{{- range include "pipeops-agent.own" (dict "text" $patch "root" .root) | fromJsonArray }}
+  {{- $holder := $.object }}
+  {{- range splitList "/" (trimAll "/" (dir (dir .path))) }}
+    {{- if eq . "0" }}{{ $holder = first $holder }}{{ else }}{{ $holder = get $holder . }}{{ end }}
+  {{- end }}
+  {{- $list := base (dir .path) }}
+  {{- $_ := set $holder $list (append (get $holder $list) .value) }}
+{{- end }}
 {{- end }}
 
 {{- /* Of what is in no plain manifest; labels come last. */ -}}

@@ -15,8 +15,9 @@ type Connection = (&'static str, &'static str, &'static str, bool);
 
 /// `agent` has the agent's labels, `neighbour` shares its namespace, `friend` is in a
 /// namespace that is allowed, `stranger` in another, `dns` is the cluster's.
-const CONNECTIONS: [Connection; 17] = [
+const CONNECTIONS: [Connection; 18] = [
     ("friend", "agent", "8080", true),
+    ("friend", "agent", "8443", false),
     ("friend", "agent", "9090", false),
     ("stranger", "agent", "8080", false),
     ("neighbour", "agent", "8080", false),
@@ -40,7 +41,8 @@ const CONNECTIONS: [Connection; 17] = [
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Listens on every port of the table.
-const LISTEN: &str = "for port in 53 443 6443 8080 9090; do nc -ll -p $port -e true & done; wait";
+const LISTEN: &str =
+    "for port in 53 443 6443 8080 8443 9090; do nc -ll -p $port -e true & done; wait";
 const AGENT: &str = "app.kubernetes.io/name=pipeops-agent,app.kubernetes.io/instance=pipeops-agent";
 
 #[test]
@@ -53,7 +55,7 @@ fn only_what_the_table_allows_is_let_through() {
     // Everybody reaches everybody: what is refused below is refused by the policies.
     let open = CONNECTIONS.map(|(from, to, port, _)| (from, to, port, true));
     rig.settle(&open);
-    rig.apply_policies();
+    rig.apply_policies("network-policies.yaml");
     rig.settle(&CONNECTIONS);
 
     // The API server, by its Service and where it listens, and nothing else of its machine.
@@ -70,6 +72,13 @@ fn only_what_the_table_allows_is_let_through() {
         );
     }
     rig.probes_come_through();
+    // With the component tls.
+    rig.apply_policies("components/tls/network-policy.yaml");
+    rig.settle(&[
+        ("friend", "agent", "8443", true),
+        ("stranger", "agent", "8443", false),
+        ("neighbour", "agent", "8443", false),
+    ]);
     drop(enforced);
 }
 
@@ -148,8 +157,8 @@ impl<'c> Rig<'c> {
         }
     }
 
-    fn apply_policies(&self) {
-        for mut policy in objects(&read("network-policies.yaml")) {
+    fn apply_policies(&self, file: &str) {
+        for mut policy in objects(&read(file)) {
             policy["metadata"]["namespace"] = json!(self.own.name);
             self.own.apply(&policy.to_string());
         }
