@@ -19,7 +19,7 @@ pub use events::{Place, batch, event};
 pub use health::{Health, health};
 pub use heartbeat::heartbeat;
 pub use history::HistoryText;
-pub use list::{Query, Visible, age, list, tag};
+pub use list::{Query, Selector, Visible, age, list, tag};
 pub use registration::registration;
 pub use status::status;
 pub use summary::summary;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::feed::{Form, message};
 use super::filter::Filter;
+use super::logs::Asked;
 use super::viewer::{Place, View};
 use crate::json::map;
 use crate::websocket::{CLOSE, Decoder, Frame, PING, PONG, TEXT, encode_plain};
@@ -47,14 +48,25 @@ pub(super) struct Socket {
     asked: bool,
     left: f64,
     filled: Instant,
+    /// What is asked for and takes a while.
+    orders: Vec<Order>,
     /// A close was sent.
     closing: Option<Instant>,
     /// It was answered, or was the answer.
     closed: bool,
 }
 
+/// What is not done at once.
+#[derive(Debug, PartialEq)]
+pub(super) enum Order {
+    /// To watch logs; as it was said.
+    Logs(Asked, Value),
+    /// Nothing is wanted any more.
+    Quiet,
+}
+
 /// Why a message is not done: what to say, of which type it was.
-type Problem = (String, Option<String>);
+type Problem<'m> = (String, Option<&'m str>);
 
 impl Socket {
     pub(super) fn new(allowed: Filter, now: Instant) -> Self {
@@ -67,6 +79,7 @@ impl Socket {
             asked: false,
             left: BURST,
             filled: now,
+            orders: Vec::new(),
             closing: None,
             closed: false,
         }
@@ -75,6 +88,10 @@ impl Socket {
     /// Whether nothing more is to be said.
     pub(super) fn has_ended(&self) -> bool {
         self.closed
+    }
+
+    pub(super) fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
     }
 
     /// Takes in what came; answers go to the view.
@@ -137,23 +154,34 @@ impl Socket {
             return self.close(POLICY, "too many messages", view, now);
         }
         self.left -= 1.0;
-        if let Err((problem, kind)) = self.obey(text, view, now) {
+        let Ok(message) = serde_json::from_str(text) else {
+            return error(view, "a message is a JSON object", None);
+        };
+        if let Err((problem, kind)) = self.obey(&message, view, now) {
             error(view, &problem, kind);
         }
     }
 
-    fn obey(&mut self, text: &str, view: &mut View, now: Instant) -> Result<(), Problem> {
-        let wrong = |_| ("a message is a JSON object".to_owned(), None);
-        let message: Value = serde_json::from_str(text).map_err(wrong)?;
+    fn obey<'m>(
+        &mut self,
+        message: &'m Value,
+        view: &mut View,
+        now: Instant,
+    ) -> Result<(), Problem<'m>> {
         let kind = message.get("type").and_then(Value::as_str);
         let kind = kind.ok_or_else(|| (format!("a message has a type; {KNOWN}"), None))?;
         let payload = message.get("payload").unwrap_or(&Value::Null);
-        let of_kind = |problem| (problem, Some(kind.to_owned()));
+        let of_kind = |problem| (problem, Some(kind));
         match kind {
             "ping" => say(view, "pong", payload),
             "unsubscribe" => {
-                view.filter = None;
+                view.quiet();
+                self.orders.push(Order::Quiet);
                 say(view, "unsubscribe", &Value::Null);
+            }
+            "subscribe" if payload.get("logs").is_some() => {
+                let order = logs(payload).map_err(of_kind)?;
+                self.orders.push(order);
             }
             "subscribe" => {
                 let (filter, resume) = self.wanted(payload).map_err(of_kind)?;
@@ -222,7 +250,7 @@ impl Socket {
             let code = if code == 1005 { NORMAL } else { code };
             control(view, CLOSE, &code.to_be_bytes());
         }
-        view.filter = None;
+        view.quiet();
         self.closed = true;
     }
 
@@ -231,7 +259,7 @@ impl Socket {
             let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
             control(view, CLOSE, &payload);
             self.closing = Some(now);
-            view.filter = None;
+            view.quiet();
         }
     }
 }
@@ -249,12 +277,23 @@ pub(super) fn say(view: &mut View, kind: &str, payload: &Value) {
         .push(message(Form::Socket, kind, None, data.as_bytes()));
 }
 
-fn error(view: &mut View, problem: &str, kind: Option<String>) {
+pub(super) fn error(view: &mut View, problem: &str, kind: Option<&str>) {
     let payload = match kind {
         Some(kind) => map! {"problem": problem, "type": kind},
         None => map! {"problem": problem},
     };
     say(view, "error", &payload);
+}
+
+/// `{"logs": {"namespace": "shop", "labelSelector": "app=web"}}`
+fn logs(payload: &Value) -> Result<Order, String> {
+    match payload.as_object() {
+        Some(fields) if fields.len() == 1 => {
+            let asked = Asked::of_object(&payload["logs"])?;
+            Ok(Order::Logs(asked, payload.clone()))
+        }
+        _ => Err("logs are subscribed to by a message of their own".to_owned()),
+    }
 }
 
 #[cfg(test)]

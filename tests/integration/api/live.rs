@@ -14,27 +14,29 @@ const PATH: &str = "/api/realtime/events";
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// One who looks on.
-struct Viewer {
+pub(super) struct Viewer {
     lines: Lines<BufReader<TcpStream>>,
-    head: Vec<String>,
+    pub(super) head: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Event {
+pub(super) struct Event {
     id: String,
-    kind: String,
-    data: Value,
+    pub(super) kind: String,
+    pub(super) data: Value,
 }
 
 impl Viewer {
     fn start(agent: &Agent, query: &str, fields: &str) -> Self {
+        let fields = format!("Authorization: Bearer test-api-token\r\n{fields}");
+        Self::of(agent, &format!("{PATH}{query}"), &fields)
+    }
+
+    /// Of whatever stream.
+    pub(super) fn of(agent: &Agent, target: &str, fields: &str) -> Self {
         let mut stream = TcpStream::connect(agent.address()).unwrap();
         stream.set_read_timeout(Some(SILENCE)).unwrap();
-        write!(
-            stream,
-            "GET {PATH}{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer test-api-token\r\n{fields}\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").unwrap();
         let mut lines = BufReader::new(stream).lines();
         let mut head = Vec::new();
         loop {
@@ -55,7 +57,7 @@ impl Viewer {
         }
     }
 
-    fn any(&mut self) -> Event {
+    pub(super) fn any(&mut self) -> Event {
         let mut event = Event {
             id: String::new(),
             kind: String::new(),

@@ -258,3 +258,76 @@ fn what_breaks_the_rules_is_closed_with_its_code() {
     let _ = socket.get_mut().read_to_end(&mut rest);
     assert_eq!(agent.get_open("/health").status, 200);
 }
+
+#[test]
+fn logs_are_subscribed_to_beside_changes() {
+    let (server, agent) = start();
+    server.run_pod("web-1", &json!({"app": "web"}), &["c"]);
+    server.write_line("web-1", 1, "hello");
+    let mut socket = opened(&agent);
+    say(
+        &mut socket,
+        &json!({"type": "subscribe", "payload": {"kinds": ["service"]}}),
+    );
+    read_of(&mut socket, "status");
+    let wanted = json!({"logs": {"namespace": "default", "labelSelector": "app=web", "tail": 5}});
+    say(
+        &mut socket,
+        &json!({"type": "subscribe", "payload": wanted}),
+    );
+    assert_eq!(read_of(&mut socket, "subscribe")["payload"], wanted);
+    assert_eq!(read_of(&mut socket, "logs")["payload"]["limit"], 32);
+    let told = read_of(&mut socket, "log");
+    assert_eq!(told["payload"]["line"], "hello", "{told}");
+    server.apply("services", object("services", "one"));
+    assert_eq!(read_of(&mut socket, "event")["payload"]["name"], "one");
+    for (payload, problem) in [
+        (json!({"logs": {"follow": "x"}}), "there is no follow"),
+        (json!({"logs": {}, "kinds": []}), "logs are subscribed to"),
+        (json!({"logs": []}), "logs is an object"),
+    ] {
+        say(
+            &mut socket,
+            &json!({"type": "subscribe", "payload": payload}),
+        );
+        let told = read_of(&mut socket, "error");
+        let told = told["payload"]["problem"].as_str().unwrap();
+        assert!(told.starts_with(problem), "{told}");
+    }
+    say(&mut socket, &json!({"type": "unsubscribe"}));
+    read_of(&mut socket, "unsubscribe");
+    server.write_line("web-1", 2, "not told");
+    say(&mut socket, &json!({"type": "ping"}));
+    assert_eq!(read(&mut socket)["type"], "pong");
+    // Whoever may not is told so, and what else they asked for goes on.
+    server.know("visitor");
+    server.deny("visitor", r#""subresource":"log""#);
+    let token = ("Authorization", "Bearer visitor");
+    let (mut socket, _) = connect(&agent, "/ws", &[token]).unwrap();
+    say(
+        &mut socket,
+        &json!({"type": "subscribe", "payload": wanted}),
+    );
+    let refused = read_of(&mut socket, "error");
+    let problem = refused["payload"]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("no right in Kubernetes to get pods/log"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_question_about_it_opens_none() {
+    let (_server, agent) = start();
+    let mut stream = TcpStream::connect(agent.address()).unwrap();
+    stream.set_read_timeout(Some(SILENCE)).unwrap();
+    let head = "HEAD /ws HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer test-api-token\r\n\
+                Connection: Upgrade, close\r\nUpgrade: websocket\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.contains("Upgrade: websocket\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "no body: {answer}");
+}

@@ -13,6 +13,7 @@ mod faults;
 mod kubectl;
 mod levels;
 mod lists;
+mod logs;
 mod manifests;
 mod plane;
 mod pod;
