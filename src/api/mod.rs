@@ -45,6 +45,7 @@ use crate::http::{self, Body, Handler, Method, Parts, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
 use crate::security::{self, Gate};
+use crate::work::commands::Reception;
 use crate::{report, version};
 
 use connectivity::Connectivity;
@@ -69,6 +70,8 @@ pub struct Sources {
     /// What the scope `operate` is good for.
     pub policy: Arc<PolicyFile>,
     pub audit: Arc<Audit>,
+    /// Where commands of those who are here are done.
+    pub reception: Arc<Reception>,
 }
 
 pub struct Kubernetes {
@@ -129,6 +132,7 @@ impl Api {
                 seats.clone(),
                 Arc::clone(&gate),
                 sources.kubernetes.client.clone(),
+                Arc::clone(&sources.reception),
             ),
             gate,
             connectivity: Connectivity::default(),

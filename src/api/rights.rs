@@ -174,10 +174,20 @@ impl Asking<'_> {
                 seen
             }
         };
-        let wish = log(namespace.unwrap_or_default(), "");
-        let speaker = match (self.gate.agent_may(wish, self.now)?, &self.caller.means) {
-            (true, _) => Speaker::Agent,
-            (false, Means::Token(token)) => Speaker::other(token.clone()),
+        let speaker = self.speaker(log(namespace.unwrap_or_default(), ""))?;
+        Ok((seen, speaker))
+    }
+
+    fn speaker(&self, wish: Wish<'_>) -> Result<Speaker, Refusal> {
+        let ours = match self.gate.agent_may(wish, self.now) {
+            // Many come at once: whoever could do without the agent's right does, and to the
+            // others the stream says so if it is missing.
+            Err(Refusal::Busy) => matches!(self.caller.means, Means::Key(_)),
+            answered => answered?,
+        };
+        match (ours, &self.caller.means) {
+            (true, _) => Ok(Speaker::Agent),
+            (false, Means::Token(token)) => Ok(Speaker::other(token.clone())),
             (false, Means::Key(_)) => {
                 let file = granted_by("get", "", "pods/log");
                 let what = shown(wish);
@@ -185,10 +195,9 @@ impl Asking<'_> {
                     "the agent has no right in Kubernetes to {what}: apply {file}, or send a \
                      token of Kubernetes"
                 );
-                return Err(Refusal::Forbidden(detail));
+                Err(Refusal::Forbidden(detail))
             }
-        };
-        Ok((seen, speaker))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub use list::{Query, Selector, Visible, age, list, tag};
 pub use registration::registration;
 pub use status::status;
 pub use summary::summary;
+pub use view::usage;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

@@ -3,6 +3,7 @@
 use crate::api::rights::{Asking, Seen};
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::Request;
+use crate::report::Selector;
 use crate::security::Refusal;
 
 /// Which changes are wanted.
@@ -11,27 +12,31 @@ pub(super) struct Wanted {
     /// Empty: all.
     kinds: Vec<Kind>,
     namespace: Option<String>,
+    labels: Selector,
 }
 
 /// The same, as far as whoever asks may see them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Filter {
     namespace: Option<String>,
+    labels: Selector,
     kinds: Vec<(Kind, Seen)>,
     /// Kinds of which not all may be seen.
     forbidden: Vec<Kind>,
 }
 
 impl Wanted {
-    /// From `kind=pod,node` and `namespace=NAME`.
+    /// From `kind=pod,node`, `namespace=NAME` and `labelSelector=KEY=VALUE`.
     ///
     /// # Errors
     /// What is wrong with the question.
     pub(super) fn of(request: &Request) -> Result<Self, String> {
         for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();
-            if !matches!(name, "kind" | "namespace" | "ticket") {
-                return Err(format!("there is no {name}: kind and namespace are known"));
+            if !matches!(name, "kind" | "namespace" | "labelSelector" | "ticket") {
+                return Err(format!(
+                    "there is no {name}: kind, namespace and labelSelector are known"
+                ));
             }
         }
         let mut kinds = Vec::new();
@@ -46,6 +51,7 @@ impl Wanted {
         Ok(Self {
             kinds,
             namespace: namespace.map(|name| name.into_owned()),
+            labels: selector(&request.query_value("labelSelector").unwrap_or_default())?,
         })
     }
 
@@ -87,11 +93,16 @@ impl Wanted {
             Some(refused) if kinds.is_empty() => Err(refused),
             _ => Ok(Filter {
                 namespace: self.namespace,
+                labels: self.labels,
                 kinds,
                 forbidden,
             }),
         }
     }
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    Selector::parse(text).map_err(|problem| format!("labelSelector: {problem}"))
 }
 
 fn kind_of(name: &str) -> Result<Kind, String> {
@@ -113,6 +124,13 @@ impl Filter {
             (Some(_), None) => false,
         };
         may && self.namespace.is_none() | (self.namespace.as_deref() == namespace)
+            && self.labels.fits(&change.labels)
+    }
+
+    /// Whether what nodes use is told: to whoever wants nodes, all of them, and may see them.
+    pub(super) fn wants_metrics(&self) -> bool {
+        let sees_nodes = |(kind, seen): &(Kind, Seen)| *kind == Kind::Node && seen.is_none();
+        self.namespace.is_none() && self.labels.is_empty() && self.kinds.iter().any(sees_nodes)
     }
 
     /// Instead of the picture of the cluster, for whoever may not see all of it:
@@ -134,7 +152,11 @@ impl Filter {
         &self,
         kinds: Option<&[&str]>,
         namespace: Option<&str>,
+        labels: Option<&str>,
     ) -> Result<Self, String> {
+        if !self.labels.is_empty() && labels.is_some() {
+            return Err("a labelSelector was given when this connection began".to_owned());
+        }
         if self.namespace.is_some() && namespace.is_some() && self.namespace.as_deref() != namespace
         {
             return Err("another namespace was named when this connection began".to_owned());
@@ -154,6 +176,9 @@ impl Filter {
         if let Some(namespace) = namespace {
             narrowed.namespace = Some(namespace.to_owned());
         }
+        if let Some(labels) = labels {
+            narrowed.labels = selector(labels)?;
+        }
         Ok(narrowed)
     }
 
@@ -162,6 +187,7 @@ impl Filter {
     pub(super) fn all() -> Self {
         Self {
             namespace: None,
+            labels: Selector::default(),
             kinds: Kind::ALL.map(|kind| (kind, None)).to_vec(),
             forbidden: Vec::new(),
         }
@@ -172,6 +198,7 @@ impl Filter {
     pub(super) fn of_namespaces(name: &str) -> Self {
         Self {
             namespace: None,
+            labels: Selector::default(),
             kinds: vec![(Kind::Pod, Some([name.to_owned()].into()))],
             forbidden: vec![Kind::Pod],
         }
@@ -195,6 +222,7 @@ mod tests {
             what: crate::cluster::What::Added,
             namespace: namespace.map(Into::into),
             name: "x".into(),
+            labels: crate::cluster::Names::new().labels(|each| each("app", "web")),
             summary: "".into(),
         }
     }
@@ -223,7 +251,18 @@ mod tests {
         assert!(some.wants(&change(Kind::Pod, Some("shop"))));
         assert!(!some.wants(&change(Kind::Pod, Some("other"))));
         assert!(!some.wants(&change(Kind::Namespace, None)), "it is in none");
+        let labelled = |text| Filter {
+            labels: selector(text).unwrap(),
+            ..Filter::all()
+        };
+        assert!(labelled("app=web").wants(&change(Kind::Node, None)));
+        assert!(!labelled("app!=web").wants(&change(Kind::Node, None)));
         let few = Filter::of_namespaces("shop");
+        let metrics = [Filter::all(), some, labelled("app"), few.clone()];
+        assert_eq!(
+            metrics.map(|filter| filter.wants_metrics()),
+            [true, false, false, false]
+        );
         assert!(few.wants(&change(Kind::Pod, Some("shop"))));
         assert!(!few.wants(&change(Kind::Pod, Some("other"))));
         assert!(!few.wants(&change(Kind::Node, None)));

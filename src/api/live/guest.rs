@@ -2,17 +2,20 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::errands::Errands;
 use super::logs::{Admitted, Asked, Logs, Watching};
-use super::socket::{Order, error, say};
+use super::socket::{Order, error, error_of, say};
 use super::viewer::View;
 use crate::api::refusal;
 use crate::api::rights::Asking;
 use crate::cluster::Published;
+use crate::json::map;
 use crate::security::{Caller, Gate, Refusal};
+use crate::work::commands::Reception;
 
 /// What the API server said about a wish to watch logs, once it has.
 type Answer = Arc<Mutex<Option<Result<Admitted, Refusal>>>>;
@@ -23,6 +26,7 @@ pub(super) struct House {
     pub(super) gate: Arc<Gate>,
     pub(super) published: Published,
     pub(super) followed: Logs,
+    pub(super) reception: Arc<Reception>,
 }
 
 pub(super) struct Guest {
@@ -31,6 +35,7 @@ pub(super) struct Guest {
     peer: IpAddr,
     /// The last wish to watch logs, as it was said.
     pending: Option<(Value, Answer)>,
+    errands: Errands,
 }
 
 impl Guest {
@@ -40,6 +45,7 @@ impl Guest {
             caller: asking.caller.clone(),
             peer: asking.peer,
             pending: None,
+            errands: Errands::default(),
         }
     }
 
@@ -49,8 +55,15 @@ impl Guest {
             match order {
                 Order::Logs(asked, said) => self.ask(asked, said, view),
                 Order::Quiet => self.pending = None,
+                Order::Command(fields) => self.begin(fields, view),
+                Order::Cancel(id) => {
+                    if let Err(problem) = self.errands.cancel(&id) {
+                        error_of(view, &problem, "cancel", &id.into());
+                    }
+                }
             }
         }
+        self.errands.tell(view, now);
         let Some((said, answer)) = self.pending.take() else {
             return;
         };
@@ -63,6 +76,22 @@ impl Guest {
                 view.logs = Some(Watching::new(admitted, followed, view.form, now));
             }
             Some(Err(refused)) => error(view, &refusal::told(&refused).2, Some("subscribe")),
+        }
+    }
+
+    /// Until something is to be done.
+    pub(super) fn rest(&self, waiting: usize, now: Instant) -> Option<Duration> {
+        self.errands.rest(waiting, now)
+    }
+
+    fn begin(&mut self, fields: Map<String, Value>, view: &mut View) {
+        let id = fields.get("id").cloned().unwrap_or_default();
+        let begun = self
+            .errands
+            .begin(&self.house, &self.caller, self.peer, fields);
+        match begun {
+            Ok(()) => say(view, "command", &map! {"id": id}),
+            Err(problem) => error_of(view, &problem, "command", &id),
         }
     }
 

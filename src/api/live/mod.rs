@@ -4,6 +4,7 @@
 //!
 //! One thread tells all who look on, and is there only while somebody does.
 
+mod errands;
 mod feed;
 mod filter;
 mod guest;
@@ -26,6 +27,7 @@ use crate::json::map;
 use crate::k8s::Client;
 use crate::security::Gate;
 use crate::websocket;
+use crate::work::commands::Reception;
 use feed::Form;
 use filter::{Filter, Wanted};
 use guest::{Guest, House};
@@ -54,12 +56,19 @@ struct Door {
 }
 
 impl Live {
-    pub(super) fn new(published: Published, seats: Seats, gate: Arc<Gate>, client: Client) -> Self {
+    pub(super) fn new(
+        published: Published,
+        seats: Seats,
+        gate: Arc<Gate>,
+        client: Client,
+        reception: Arc<Reception>,
+    ) -> Self {
         Self {
             house: House {
                 gate,
                 published,
                 followed: Logs::new(client),
+                reception,
             },
             seats,
             door: Arc::default(),
@@ -274,6 +283,7 @@ fn welcome(last: &str) -> serde_json::Value {
             "message_bytes": socket::LARGEST,
             "messages_per_second": socket::PER_SECOND,
             "followed_containers": PLACES,
+            "commands": errands::MOST,
         },
     }
 }

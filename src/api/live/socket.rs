@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::feed::{Form, message};
 use super::filter::Filter;
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(40);
 /// For a close to be answered.
 const FAREWELL: Duration = Duration::from_secs(2);
-const KNOWN: &str = "subscribe, unsubscribe and ping are known";
+const KNOWN: &str = "subscribe, unsubscribe, command, cancel and ping are known";
 
 /// Codes of closing (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
@@ -63,6 +63,8 @@ pub(super) enum Order {
     Logs(Asked, Value),
     /// Nothing is wanted any more.
     Quiet,
+    Command(Map<String, Value>),
+    Cancel(String),
 }
 
 /// Why a message is not done: what to say, of which type it was.
@@ -179,9 +181,9 @@ impl Socket {
                 self.orders.push(Order::Quiet);
                 say(view, "unsubscribe", &Value::Null);
             }
+            "command" | "cancel" => self.orders.push(errand(kind, payload).map_err(of_kind)?),
             "subscribe" if payload.get("logs").is_some() => {
-                let order = logs(payload).map_err(of_kind)?;
-                self.orders.push(order);
+                self.orders.push(logs(payload).map_err(of_kind)?);
             }
             "subscribe" => {
                 let (filter, resume) = self.wanted(payload).map_err(of_kind)?;
@@ -198,15 +200,15 @@ impl Socket {
 
     /// `{"kinds": ["pod"], "namespace": "shop", "since": "EPOCH-ID"}`, each of them optional.
     fn wanted(&self, payload: &Value) -> Result<(Filter, Option<Place>), String> {
-        const FORM: &str =
-            "write {\"kinds\": [\"pod\"], \"namespace\": \"NAME\", \"since\": \"EPOCH-ID\"}";
+        const FORM: &str = "write {\"kinds\": [\"pod\"], \"namespace\": \"NAME\", \"labelSelector\": \"KEY=VALUE\", \
+             \"since\": \"EPOCH-ID\"}";
         let none = serde_json::Map::new();
         let fields = match payload {
             Value::Null => &none,
             Value::Object(fields) => fields,
             _ => return Err(FORM.to_owned()),
         };
-        let (mut kinds, mut namespace, mut resume) = (None, None, None);
+        let (mut kinds, mut namespace, mut labels, mut resume) = (None, None, None, None);
         for (name, value) in fields {
             match (name.as_str(), value) {
                 ("kinds", Value::Array(all)) => {
@@ -214,13 +216,14 @@ impl Socket {
                     kinds = Some(names.ok_or(FORM)?);
                 }
                 ("namespace", Value::String(name)) => namespace = Some(name.as_str()),
+                ("labelSelector", Value::String(text)) => labels = Some(text.as_str()),
                 ("since", Value::String(text)) => {
                     resume = Some(Place::parse(text).ok_or("since is the id of a message")?);
                 }
                 _ => return Err(FORM.to_owned()),
             }
         }
-        let filter = self.allowed.narrowed(kinds.as_deref(), namespace)?;
+        let filter = self.allowed.narrowed(kinds.as_deref(), namespace, labels)?;
         Ok((filter, resume))
     }
 
@@ -283,6 +286,21 @@ pub(super) fn error(view: &mut View, problem: &str, kind: Option<&str>) {
         None => map! {"problem": problem},
     };
     say(view, "error", &payload);
+}
+
+/// The same about what has an id.
+pub(super) fn error_of(view: &mut View, problem: &str, kind: &str, id: &Value) {
+    let payload = map! {"problem": problem, "type": kind, "id": id.clone()};
+    say(view, "error", &payload);
+}
+
+fn errand(kind: &str, payload: &Value) -> Result<Order, String> {
+    match (kind, payload, &payload["id"]) {
+        ("command", Value::Object(fields), _) => Ok(Order::Command(fields.clone())),
+        ("command", ..) => Err("a command is an object".to_owned()),
+        (_, _, Value::String(id)) => Ok(Order::Cancel(id.clone())),
+        _ => Err("write {\"id\": \"ID\"}".to_owned()),
+    }
 }
 
 /// `{"logs": {"namespace": "shop", "labelSelector": "app=web"}}`

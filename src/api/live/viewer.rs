@@ -112,7 +112,11 @@ impl Viewer {
         }
         let view = self.view.rest(now);
         let socket = self.socket.as_ref().map(|socket| socket.rest(now));
-        socket.map_or(view, |socket| socket.min(view))
+        let waiting = self.view.out.len();
+        let guest = self.guest.as_ref();
+        let guest = guest.and_then(|guest| guest.rest(waiting, now));
+        let all = [Some(view), socket, guest].into_iter().flatten();
+        all.min().unwrap_or(view)
     }
 }
 
@@ -138,6 +142,8 @@ pub(super) struct View {
     /// The last change it knows of; none before the first look.
     seen: Option<u64>,
     resume: Option<Place>,
+    /// When what was last told of nodes was measured; 0: nothing.
+    measured: u32,
     pub(super) out: Queue,
     next_beat: Instant,
     moved: Instant,
@@ -167,6 +173,7 @@ impl View {
             logs: None,
             seen: None,
             resume: None,
+            measured: 0,
             out,
             next_beat: now,
             moved: now,
@@ -177,6 +184,7 @@ impl View {
     pub(super) fn begin(&mut self, filter: Filter, resume: Option<Place>, now: Instant) {
         self.filter = Some(filter);
         self.seen = None;
+        self.measured = 0;
         self.resume = resume;
         self.next_beat = now;
     }
@@ -211,6 +219,17 @@ impl View {
             logs.look(snapshot, &mut self.out, now);
         }
         self.look_around(snapshot, feed, now);
+        self.look_at_usage(snapshot, feed);
+    }
+
+    fn look_at_usage(&mut self, snapshot: &Snapshot, feed: &mut Feed) {
+        let wants = self.filter.as_ref().is_some_and(Filter::wants_metrics);
+        if let Some(usage) = snapshot.usage.as_ref().filter(|_| wants)
+            && usage.at != self.measured
+        {
+            self.measured = usage.at;
+            self.out.push(feed.metrics(self.form, usage));
+        }
     }
 
     fn look_around(&mut self, snapshot: &Snapshot, feed: &mut Feed, now: Instant) {

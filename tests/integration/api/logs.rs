@@ -1,6 +1,7 @@
 //! `/api/realtime/logs`, and the same through `/ws`, against a scripted API server.
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -106,7 +107,15 @@ fn ten_who_watch_cost_one_request_and_no_thread_is_left() {
         server.write_line("web-1", second, &format!("line {second}"));
     }
     let query = |tail| format!("?namespace=default&pod=web-1&tail={tail}");
-    let mut viewers: Vec<_> = (1..11).map(|tail| watch(&agent, &query(tail))).collect();
+    // All of them at once.
+    let mut viewers: Vec<_> = thread::scope(|scope| {
+        let open = |tail| {
+            let (agent, query) = (&agent, query(tail));
+            scope.spawn(move || watch(agent, &query))
+        };
+        let opening: Vec<_> = (1..11).map(open).collect();
+        opening.into_iter().map(|one| one.join().unwrap()).collect()
+    });
     for (tail, viewer) in (1..).zip(&mut viewers) {
         for second in 3 - 3.min(tail)..3 {
             assert_eq!(viewer.line().1, format!("line {second}"));

@@ -25,6 +25,7 @@ mod roles;
 mod shown;
 mod streams;
 mod usage;
+mod visits;
 
 use crate::support::{Agent, eventually};
 

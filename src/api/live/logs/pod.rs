@@ -8,7 +8,7 @@ use super::desk::{Found, Logs, Pod as Asked};
 use super::ring::{Line, Start};
 use super::source::{Held, Key, origin};
 use crate::cluster::{Pod, Snapshot};
-use crate::k8s::logs::Container;
+use crate::k8s::logs::{Container, Stamp};
 
 /// After something failed.
 pub(super) const RETRY: Duration = Duration::from_secs(10);
@@ -23,6 +23,8 @@ pub(super) struct Followed {
     pub(super) taps: Vec<Tap>,
     /// Instances whose logs have ended.
     pub(super) done: Vec<String>,
+    /// Instances whose logs failed, and up to when their lines were told.
+    pub(super) cut: Vec<(String, Stamp)>,
     pub(super) not_before: Option<Instant>,
 }
 
@@ -30,7 +32,20 @@ pub(super) struct Tap {
     pub(super) held: Arc<Held>,
     /// The next line to tell; none before it is known where to begin.
     pub(super) cursor: Option<u64>,
-    pub(super) initial: bool,
+    pub(super) from: Begin,
+    /// Of the last line that was told.
+    pub(super) last: Stamp,
+}
+
+/// Where a viewer begins in a log.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Begin {
+    /// At the last lines.
+    Tail,
+    /// At the first: the log is newer than the viewer.
+    First,
+    /// Where it was cut.
+    Behind(Stamp),
 }
 
 /// A place, what became of it, and why.
@@ -45,6 +60,7 @@ impl Followed {
             found: None,
             taps: Vec::new(),
             done: Vec::new(),
+            cut: Vec::new(),
             not_before: None,
         }
     }
@@ -97,6 +113,7 @@ impl Followed {
         let mut left_out = 0;
         let is_there = |done: &String| containers.iter().any(|one| one.instance == *done);
         self.done.retain(is_there);
+        self.cut.retain(|(cut, _)| is_there(cut));
         for Container { name, instance } in containers {
             let is_known = |tap: &Tap| tap.held.source.key.instance == *instance;
             if !admitted.asked.wants_container(name)
@@ -110,11 +127,13 @@ impl Followed {
                 continue;
             };
             news.push((self.place(Some(name)), "followed", None));
-            self.taps.push(Tap {
-                held,
-                cursor: None,
-                initial: self.initial,
-            });
+            let known = self.cut.iter().position(|(cut, _)| cut == instance);
+            let from = match known.map(|at| self.cut.swap_remove(at)) {
+                Some((_, told)) => Begin::Behind(told),
+                None if self.initial => Begin::Tail,
+                None => Begin::First,
+            };
+            self.taps.push(Tap::new(held, from));
         }
         // What comes to it later is new.
         if left_out == 0 && !self.taps.is_empty() {
@@ -141,6 +160,25 @@ fn state(row: &Pod) -> String {
 }
 
 impl Tap {
+    fn new(held: Arc<Held>, from: Begin) -> Self {
+        Self {
+            held,
+            cursor: None,
+            from,
+            last: Stamp::default(),
+        }
+    }
+
+    /// Where it goes on when its log failed.
+    pub(super) fn cut(&self) -> Option<(String, Stamp)> {
+        let told = match (self.last == Stamp::default(), self.from) {
+            (false, _) => self.last,
+            (true, Begin::Behind(told)) => told,
+            (true, _) => return None,
+        };
+        Some((self.held.source.key.instance.clone(), told))
+    }
+
     /// Finds where to begin; what may be missing there.
     pub(super) fn begin(
         &mut self,
@@ -155,9 +193,10 @@ impl Tap {
         if ring.unsettled(now) != Some(Duration::ZERO) {
             return None;
         }
-        let Start { cursor, short } = match self.initial {
-            true => ring.start(tail, since),
-            false => ring.oldest(),
+        let Start { cursor, short } = match self.from {
+            Begin::Tail => ring.start(tail, since),
+            Begin::First => ring.oldest(),
+            Begin::Behind(told) => ring.behind(told),
         };
         self.cursor = Some(cursor);
         let text = "\"reason\":\"what is older is not kept here: /api/k8s/logs has it\"";
@@ -184,6 +223,7 @@ impl Tap {
             }
             bytes += line.text.len();
             taken += 1;
+            self.last = line.at;
             lines.push((Arc::clone(line), Arc::clone(&self.held)));
         }
         let lost = if taken > 0 { lost } else { 0 };
@@ -200,5 +240,107 @@ impl Tap {
             .cursor
             .is_some_and(|cursor| ring.after(cursor).1.next().is_none());
         told.then(|| ended.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::api::live::logs::source::{Source, Speaker};
+    use crate::k8s::fixture::client_of;
+
+    /// Of a log that is fed by hand.
+    fn tap(cursor: Option<u64>) -> Tap {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let key = Key {
+            speaker: Speaker::Agent,
+            namespace: "shop".to_owned(),
+            pod: "web".to_owned(),
+            container: "c".to_owned(),
+            instance: "1".to_owned(),
+        };
+        let held = Arc::new(Held {
+            source: Arc::new(Source::new(key)),
+            desk: Logs::new(client_of(&listener)),
+        });
+        Tap {
+            cursor,
+            ..Tap::new(held, Begin::Tail)
+        }
+    }
+
+    fn feed(tap: &Tap, count: usize, now: Instant) {
+        let line = |number| format!("2026-11-26T06:00:01.5Z line {number}\n");
+        let text: String = (0..count).map(line).collect();
+        tap.held.source.ring().feed(text.as_bytes(), now);
+    }
+
+    #[test]
+    fn what_a_slow_viewer_misses_is_counted() {
+        let mut tap = tap(Some(0));
+        let mut lines = Vec::new();
+        feed(&tap, 40, Instant::now());
+        assert_eq!(tap.take(0, &mut lines), (true, None), "it has no room");
+        assert!(!tap.take(usize::MAX, &mut lines).0);
+        assert_eq!(lines.len(), 40);
+        feed(&tap, 700, Instant::now());
+        let (more, lost) = tap.take(1, &mut lines);
+        let lost = lost.unwrap();
+        assert!(
+            more && lines.len() == 41,
+            "one at a time, if that is the room"
+        );
+        let lost = lost
+            .split([':', ','])
+            .nth(1)
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
+        assert_eq!(tap.take(usize::MAX, &mut lines), (false, None));
+        assert_eq!(lines.len() + lost, 740, "each is told or counted");
+    }
+
+    #[test]
+    fn it_begins_once_what_was_before_is_whole_and_ends_when_all_is_told() {
+        let (mut tap, mut lines) = (tap(None), Vec::new());
+        let now = Instant::now();
+        assert_eq!(tap.begin(2, None, now), None);
+        feed(&tap, 5, now);
+        tap.begin(2, None, now);
+        assert_eq!(tap.take(usize::MAX, &mut lines), (false, None));
+        assert_eq!(lines.len(), 0, "more of what was before may come");
+        tap.held.source.ring().end(Ok(()));
+        assert_eq!(tap.outcome(), None);
+        tap.begin(2, None, now);
+        tap.take(usize::MAX, &mut lines);
+        let told: Vec<_> = lines.iter().map(|(line, _)| &*line.text).collect();
+        assert_eq!(told, ["line 3", "line 4"]);
+        assert_eq!(tap.outcome(), Some(Ok(())));
+        let (instance, told) = tap.cut().unwrap();
+        assert_eq!((instance.as_str(), told), ("1", lines[1].0.at));
+    }
+
+    #[test]
+    fn after_a_failure_nothing_comes_twice() {
+        let now = Instant::now();
+        let line = |second: u32| format!("2026-11-26T06:00:0{second}.5Z line {second}\n");
+        let (mut first, mut lines) = (tap(Some(0)), Vec::new());
+        let text: String = (1..4).map(line).collect();
+        first.held.source.ring().feed(text.as_bytes(), now);
+        first.take(usize::MAX, &mut lines);
+        let (_, told) = first.cut().unwrap();
+        let mut again = Tap {
+            from: Begin::Behind(told),
+            ..tap(None)
+        };
+        let text: String = (1..6).map(line).collect();
+        again.held.source.ring().feed(text.as_bytes(), now);
+        again.held.source.ring().end(Ok(()));
+        assert_eq!(again.begin(9, None, now), None);
+        again.take(usize::MAX, &mut lines);
+        let texts: Vec<_> = lines.iter().map(|(line, _)| &*line.text).collect();
+        assert_eq!(texts, ["line 1", "line 2", "line 3", "line 4", "line 5"]);
     }
 }

@@ -151,6 +151,16 @@ impl Ring {
         }
     }
 
+    /// The first line behind that moment.
+    pub(super) fn behind(&self, moment: Stamp) -> Start {
+        let known = |line: &&Arc<Line>| line.at <= moment;
+        let known = self.lines.iter().take_while(known).count();
+        Start {
+            cursor: self.first + known as u64,
+            short: known == 0 && self.is_cut(),
+        }
+    }
+
     /// There may be lines before the first.
     fn is_cut(&self) -> bool {
         self.first > 0 || self.lines.len() >= MOST
@@ -250,6 +260,8 @@ mod tests {
         assert_eq!(begun(2, None), (vec!["3", "4"], false));
         assert_eq!(begun(0, None), (vec![], false));
         assert_eq!(begun(9, None), (vec!["0", "1", "2", "3", "4"], false));
+        let second = Stamp::split(lines[2].as_bytes()).unwrap().0;
+        assert_eq!(texts(&ring, ring.behind(second).cursor), ["3", "4"]);
         let third = Stamp::split(lines[3].as_bytes()).unwrap().0.second();
         assert_eq!(begun(MOST, Some(third)), (vec!["3", "4"], false));
     }

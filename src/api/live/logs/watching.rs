@@ -199,7 +199,7 @@ impl Watching {
         let mut news = Vec::new();
         for pod in &mut self.pods {
             let mut failed = false;
-            let (done, row) = (&mut pod.done, &pod.row);
+            let (done, cut, row) = (&mut pod.done, &mut pod.cut, &pod.row);
             pod.taps.retain(|tap| {
                 let Some(outcome) = tap.outcome() else {
                     return true;
@@ -213,6 +213,7 @@ impl Watching {
                     }
                     Err(problem) => {
                         failed = true;
+                        cut.extend(tap.cut());
                         news.push((place, "failed", Some(problem)));
                     }
                 }
