@@ -41,8 +41,7 @@ impl Socket {
     /// All that a command printed, and its result.
     fn run(&mut self, fields: Value) -> (String, Value) {
         let id = fields["id"].clone();
-        let message = json!({"type": "command", "payload": fields});
-        self.0.send(Message::text(message.to_string())).unwrap();
+        self.send(&fields);
         let mut printed = String::new();
         loop {
             let Message::Text(text) = self.0.read().unwrap() else {
@@ -57,6 +56,11 @@ impl Socket {
                 _ => {}
             }
         }
+    }
+
+    fn send(&mut self, fields: &Value) {
+        let message = json!({"type": "command", "payload": fields});
+        self.0.send(Message::text(message.to_string())).unwrap();
     }
 
     fn kubectl(&mut self, namespace: &Namespace<'_>, args: &[&str]) -> (String, Value) {
@@ -160,4 +164,45 @@ fn a_command_has_the_rights_of_whoever_asks() {
         result["reason"].as_str().unwrap().contains("policy"),
         "{result}"
     );
+}
+
+#[test]
+fn an_api_token_is_good_for_commands_as_far_as_its_scope() {
+    let Some(cluster) = cluster() else { return };
+    let namespace = cluster.namespace("scopes");
+    namespace.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "hidden",
+        "--from-literal=a=b",
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    let [read, operate, admin] =
+        ["read", "operate", "admin"].map(|scope| format!("{scope}-token-of-this-test"));
+    let lines = format!("read r {read}\noperate o {operate}\nadmin a {admin}\n");
+    std::fs::write(&tokens, lines).unwrap();
+    let agent = cluster.agent(&[("PIPEOPS_API_TOKENS_FILE", &tokens.display().to_string())]);
+    let mut socket = Socket::open(&agent, &operate);
+    let create = ["create", "configmap", "mine", "--from-literal=a=b"];
+    let (printed, result) = socket.kubectl(&namespace, &create);
+    assert_eq!(result["success"], true, "{printed} {result}");
+    let (printed, result) = socket.kubectl(&namespace, &["get", "secrets"]);
+    assert_eq!(result["outcome"], "refused", "{printed} {result}");
+    assert!(!printed.contains("hidden"), "{printed}");
+    let (printed, _) = Socket::open(&agent, &admin).kubectl(&namespace, &["get", "secrets"]);
+    assert!(printed.contains("hidden"), "{printed}");
+    let mut socket = Socket::open(&agent, &read);
+    let asked = json!({"id": "k", "type": "kubectl", "args": ["get", "pods"]});
+    socket.send(&asked);
+    let told = eventually("a refusal", || {
+        let Message::Text(text) = socket.0.read().unwrap() else {
+            return None;
+        };
+        let message: Value = serde_json::from_str(&text).unwrap();
+        (message["type"] == "error").then_some(message)
+    });
+    let problem = told["payload"]["problem"].as_str().unwrap();
+    assert!(problem.contains("scope read"), "{problem}");
 }
