@@ -26,7 +26,7 @@ use crate::k8s;
 use crate::metrics::Gauge;
 use crate::signals::Signals;
 use crate::stop::{self, Stop};
-use crate::work::commands::{Commands, Tools};
+use crate::work::commands::{Commands, Reception, Tools};
 use crate::work::{Feed, Heartbeat, Identity, Keeper, Limits, Session, Status, Survey, resource};
 use crate::{process, version};
 use kept::{Kept, policy, recall};
@@ -282,6 +282,17 @@ impl Agent {
         self.add("heartbeat", SILENCE, body, move || calls.shutdown());
     }
 
+    /// Where commands of those who are here are done.
+    fn reception(&self) -> Reception {
+        Reception {
+            target: Arc::clone(&self.target),
+            namespace: self.target.namespace().to_owned(),
+            policy: Arc::clone(&self.policy),
+            audit: Arc::clone(&self.audit),
+            busy: Arc::default(),
+        }
+    }
+
     fn serve(&mut self, front: Front, settings: &Settings) -> Result<(), Error> {
         let sources = api::Sources {
             published: self.published.clone(),
@@ -298,6 +309,7 @@ impl Agent {
             state_kept: self.state_kept,
             policy: Arc::clone(&self.policy),
             audit: Arc::clone(&self.audit),
+            reception: Arc::new(self.reception()),
         };
         let security = settings.security(self.target.namespace());
         let api = Api::new(sources, security, settings.routes());

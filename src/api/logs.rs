@@ -31,7 +31,7 @@ fn parameter(name: &str, value: &str) -> Result<(&'static str, String), String> 
             let lines: u32 = value.parse().map_err(|_| "tail is a number of lines")?;
             return Ok(("tailLines", lines.to_string()));
         }
-        "since" => return Ok(("sinceSeconds", since(value)?.to_string())),
+        "since" => return Ok(("sinceSeconds", seconds(value)?.to_string())),
         "previous" | "timestamps" | "follow" if !matches!(value, "true" | "false") => {
             return Err(format!("{name} is true or false"));
         }
@@ -48,7 +48,7 @@ fn parameter(name: &str, value: &str) -> Result<(&'static str, String), String> 
 }
 
 /// Whole seconds, at least one: a bare number is seconds.
-fn since(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let seconds = match text.parse() {
         Ok(seconds) => seconds,
         Err(_) => humantime::parse_duration(text)
@@ -59,7 +59,7 @@ fn since(text: &str) -> Result<u64, String> {
 }
 
 /// Of a namespace, a pod or a container: RFC 1123 names need no escapes.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let part = |part: &str| {
         !part.is_empty()

@@ -45,6 +45,7 @@ use crate::http::{self, Body, Handler, Method, Parts, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
 use crate::security::{self, Gate};
+use crate::work::commands::Reception;
 use crate::{report, version};
 
 use connectivity::Connectivity;
@@ -70,6 +71,8 @@ pub struct Sources {
     /// What the scope `operate` is good for.
     pub policy: Arc<PolicyFile>,
     pub audit: Arc<Audit>,
+    /// Where commands of those who are here are done.
+    pub reception: Arc<Reception>,
 }
 
 pub struct Kubernetes {
@@ -100,7 +103,7 @@ pub struct Limits {
 /// Answers every request.
 pub struct Api {
     sources: Arc<Sources>,
-    gate: Gate,
+    gate: Arc<Gate>,
     /// Whether metrics need no token.
     metrics_open: bool,
     traffic: Arc<Traffic>,
@@ -123,9 +126,16 @@ impl Api {
             });
         };
         let client = sources.kubernetes.client.clone();
+        let gate = Arc::new(Gate::new(security, client, Box::new(note)));
         Self {
-            live: live::Live::new(sources.published.clone(), seats.clone()),
-            gate: Gate::new(security, client, Box::new(note)),
+            live: live::Live::new(
+                sources.published.clone(),
+                seats.clone(),
+                Arc::clone(&gate),
+                sources.kubernetes.client.clone(),
+                Arc::clone(&sources.reception),
+            ),
+            gate,
             connectivity: Connectivity::default(),
             sources: Arc::new(sources),
             metrics_open: limits.metrics_open,
@@ -166,6 +176,7 @@ impl Api {
             Action::Audit => audit::answer(&self.sources.audit, request),
             Action::Tickets => self.ticket(request, asking),
             Action::Events => self.live.events(request, asking),
+            Action::LogStream => self.live.logs(request, asking),
             Action::Socket => self.live.socket(request, asking),
             Action::Logs | Action::Proxy | Action::Raw => self
                 .pass(action, request, asking)
@@ -224,7 +235,9 @@ impl Api {
             return response;
         }
         let known = match action {
-            Action::Events | Action::Socket => self.gate.caller_of_stream(request, now),
+            Action::Events | Action::LogStream | Action::Socket => {
+                self.gate.caller_of_stream(request, now)
+            }
             _ => self.gate.caller(request, now),
         };
         let caller = match known {

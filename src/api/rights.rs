@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::live::Speaker;
 use super::route::Action;
 use crate::cluster::{Kind, Snapshot};
 use crate::http::{Method, Request};
 use crate::k8s::calls::Wish;
+use crate::k8s::rights::granted_by;
 use crate::report::Visible;
 use crate::security::{Caller, Gate, Means, Refusal, Scope, shown};
 
@@ -38,6 +40,7 @@ impl Asking<'_> {
                 .try_for_each(|kind| self.must(list(*kind, ""))),
             Action::List(_)
             | Action::Events
+            | Action::LogStream
             | Action::Socket
             | Action::Tickets
             | Action::Proxy
@@ -121,14 +124,25 @@ impl Asking<'_> {
         namespace: Option<&str>,
         snapshot: &Snapshot,
     ) -> Result<Visible, Refusal> {
-        if self.sees_all(kind)? {
+        if matches!(kind, Kind::Node | Kind::Namespace) {
+            self.must(list(kind, ""))?;
             return Ok(Visible::All);
         }
-        if matches!(kind, Kind::Node | Kind::Namespace) {
-            return Err(self.forbidden(list(kind, "")));
+        self.seen_by(|namespace| list(kind, namespace), namespace, snapshot)
+    }
+
+    /// In which namespaces somebody has such a right.
+    fn seen_by(
+        &mut self,
+        wish: impl for<'n> Fn(&'n str) -> Wish<'n>,
+        namespace: Option<&str>,
+        snapshot: &Snapshot,
+    ) -> Result<Visible, Refusal> {
+        if self.wish(wish(""))? {
+            return Ok(Visible::All);
         }
         if let Some(namespace) = namespace {
-            self.must(list(kind, namespace))?;
+            self.must(wish(namespace))?;
             return Ok(Visible::Namespaces(BTreeSet::from([namespace.to_owned()])));
         }
         let all = &snapshot.namespaces;
@@ -141,14 +155,87 @@ impl Asking<'_> {
         }
         let mut seen = BTreeSet::new();
         for namespace in all.iter() {
-            if self.wish(list(kind, &namespace.name))? {
+            if self.wish(wish(&namespace.name))? {
                 seen.insert(namespace.name.to_string());
             }
         }
         match seen.is_empty() {
-            true => Err(self.forbidden(list(kind, ""))),
+            true => Err(self.forbidden(wish(""))),
             false => Ok(Visible::Namespaces(seen)),
         }
+    }
+
+    /// Of which namespaces the logs may be told, and by whose right they are read: the agent's
+    /// if it has it, so that they are read once for all, else that of whoever asks.
+    ///
+    /// # Errors
+    /// Whoever asks has no such right, or nobody has.
+    pub(super) fn logs(
+        &mut self,
+        namespace: Option<&str>,
+        pod: Option<&str>,
+        snapshot: &Snapshot,
+    ) -> Result<(Visible, Speaker), Refusal> {
+        let seen = match (namespace, pod) {
+            (Some(namespace), Some(pod)) => {
+                self.must(log(namespace, pod))?;
+                Visible::Namespaces(BTreeSet::from([namespace.to_owned()]))
+            }
+            _ => {
+                // Which pods there are is told by what fits.
+                let listed = self.seen(Kind::Pod, namespace, snapshot)?;
+                let read = self.seen_by(|place| log(place, ""), namespace, snapshot)?;
+                let seen = both(listed, read);
+                if seen == Visible::Namespaces(BTreeSet::new()) {
+                    return Err(self.forbidden(log("", "")));
+                }
+                seen
+            }
+        };
+        let speaker = self.speaker(log(namespace.unwrap_or_default(), ""))?;
+        Ok((seen, speaker))
+    }
+
+    fn speaker(&self, wish: Wish<'_>) -> Result<Speaker, Refusal> {
+        let ours = match self.gate.agent_may(wish, self.now) {
+            // Many come at once: whoever could do without the agent's right does, and to the
+            // others the stream says so if it is missing.
+            Err(Refusal::Busy) => matches!(self.caller.means, Means::Key(_)),
+            answered => answered?,
+        };
+        match (ours, &self.caller.means) {
+            (true, _) => Ok(Speaker::Agent),
+            (false, Means::Token(token)) => Ok(Speaker::other(token.clone())),
+            (false, Means::Key(_)) => {
+                let file = granted_by("get", "", "pods/log");
+                let what = shown(wish);
+                let detail = format!(
+                    "the agent has no right in Kubernetes to {what}: apply {file}, or send a \
+                     token of Kubernetes"
+                );
+                Err(Refusal::Forbidden(detail))
+            }
+        }
+    }
+}
+
+/// What is in both.
+fn both(one: Visible, other: Visible) -> Visible {
+    match (one, other) {
+        (Visible::Namespaces(one), Visible::Namespaces(other)) => {
+            Visible::Namespaces(one.intersection(&other).cloned().collect())
+        }
+        (Visible::All, some) | (some, Visible::All) => some,
+    }
+}
+
+fn log<'w>(namespace: &'w str, name: &'w str) -> Wish<'w> {
+    Wish::Object {
+        verb: "get",
+        group: "",
+        resource: "pods/log",
+        namespace,
+        name,
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) const PASSED: &[&str] = &[
 ];
 
 /// Routes with a token whose answers do not end.
-pub(super) const STREAMS: &[&str] = &["/api/realtime/events", "/ws"];
+pub(super) const STREAMS: &[&str] = &["/api/realtime/events", "/api/realtime/logs", "/ws"];
 
 /// Where browsers log in and out.
 pub(super) const SESSIONS: &[&str] = &[
@@ -77,6 +77,7 @@ pub(super) enum Action {
     Proxy,
     Raw,
     Events,
+    LogStream,
     Socket,
     Tickets,
     Session,
@@ -105,7 +106,7 @@ impl Action {
         match self {
             Self::Raw | Self::Metrics | Self::Logs => None,
             Self::Index if page::wanted(request.headers.get("accept")) => Some("text/html"),
-            Self::Events => Some("text/event-stream"),
+            Self::Events | Self::LogStream => Some("text/event-stream"),
             Self::Description => Some(description::MEDIA_TYPE),
             Self::List(_) => Some(lists::media_type(request)),
             _ => Some("application/json"),
@@ -130,6 +131,7 @@ pub(super) fn find(path: &str) -> Option<Action> {
         "/api/audit" => Action::Audit,
         "/api/metrics/history" => Action::History,
         "/api/realtime/events" => Action::Events,
+        "/api/realtime/logs" => Action::LogStream,
         "/ws" => Action::Socket,
         "/api/realtime/tickets" => Action::Tickets,
         "/api/session" => Action::Session,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Kind, Name, Record, bounded};
+use super::{Kind, Labels, Name, Record, bounded};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Change {
     pub what: What,
     pub namespace: Option<Name>,
     pub name: Name,
+    /// Of the object as it is, or was at last.
+    pub labels: Labels,
     /// In words: `Running -> CrashLoopBackOff`. At most 256 bytes.
     pub summary: Box<str>,
 }
@@ -101,6 +103,7 @@ impl Changes {
             what,
             namespace: row.namespace().cloned(),
             name: row.name().clone(),
+            labels: row.labels().clone(),
             summary: Box::from(bounded(summary, Self::SUMMARY_LIMIT)),
         };
         self.next_id += 1;

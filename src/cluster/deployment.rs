@@ -46,6 +46,10 @@ impl Record for Deployment {
         self.uid
     }
 
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         format!("{} ready", self.readiness())
     }

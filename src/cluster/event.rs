@@ -81,6 +81,10 @@ impl Record for Event {
     }
 
     /// `Warning BackOff Pod/web-1 (x7): Back-off restarting failed container`
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         let Event {
             reason,

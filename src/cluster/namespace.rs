@@ -54,6 +54,10 @@ impl Record for Namespace {
         self.uid
     }
 
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         self.phase.as_str().to_owned()
     }

@@ -115,6 +115,10 @@ impl Record for Node {
         self.uid
     }
 
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         self.described()
     }

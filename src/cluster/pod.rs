@@ -81,6 +81,10 @@ impl Record for Pod {
         self.uid
     }
 
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         self.status.to_string()
     }

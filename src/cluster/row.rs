@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Deployment, Event, Key, Kind, Name, Namespace, Node, Pod, Recent, Service, Uid};
+use super::{
+    Deployment, Event, Key, Kind, Labels, Name, Namespace, Node, Pod, Recent, Service, Uid,
+};
 
 /// A row of a table.
 pub trait Record: PartialEq {
@@ -15,6 +17,8 @@ pub trait Record: PartialEq {
 
     /// None when the server gave none that we understand.
     fn uid(&self) -> Option<Uid>;
+
+    fn labels(&self) -> &Labels;
 
     /// The row's state in few words: `Running`, `2/3 ready`.
     fn state(&self) -> String;

@@ -68,6 +68,10 @@ impl Record for Service {
         self.uid
     }
 
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     fn state(&self) -> String {
         format!("{} {}", self.service_type.as_str(), self.ports)
     }

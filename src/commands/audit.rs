@@ -23,6 +23,10 @@ pub const MOST_REQUESTS: usize = 20;
 
 /// Characters of what somebody asked for; no path of an object is as long.
 const LONGEST: usize = 1024;
+
+/// Who sends commands through the link.
+pub const CONTROL_PLANE: &str = "control plane";
+
 /// Lines that are kept where there is no folder.
 const KEPT: usize = 200;
 /// Bytes of the files that are read back.
@@ -56,6 +60,9 @@ pub struct Visit<'a> {
 /// One operation.
 #[derive(Debug)]
 pub struct Operation<'a> {
+    pub who: &'a str,
+    /// Of a visitor of the local API.
+    pub peer: Option<&'a str>,
     pub id: &'a str,
     pub kind: &'a str,
     /// Of kubectl.
@@ -179,13 +186,16 @@ fn line(operation: &Operation<'_>, now: SystemTime) -> Value {
     let end = operation.end;
     let mut line = map! {
         "ts": humantime::format_rfc3339_seconds(now).to_string(),
-        "who": "control plane",
+        "who": operation.who,
         "id": operation.id,
         "type": operation.kind,
         "decision": if operation.refused.is_some() { "refused" } else { "allowed" },
         "outcome": end.outcome.as_str(),
         "duration_ms": end.duration_ms,
     };
+    if let Some(peer) = operation.peer {
+        line["peer"] = Value::from(peer);
+    }
     if let Some(verb) = operation.verb {
         line["verb"] = Value::from(verb);
     }
@@ -215,6 +225,8 @@ mod tests {
             duration_ms: 41,
         };
         Operation {
+            who: CONTROL_PLANE,
+            peer: None,
             id: "c-1",
             kind: "kubectl",
             verb: Some("get"),

@@ -15,6 +15,8 @@ use super::journal::ID_LIMIT;
 /// Largest payload, counted as JSON.
 const PAYLOAD_LIMIT: usize = 1024 * 1024;
 
+const NO_ID: &str = "the id is no printable text of 1 to 253 bytes";
+
 /// What the control plane wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
@@ -89,8 +91,36 @@ impl Command {
     }
 }
 
+impl Command {
+    /// One of somebody who is here: it begins now or never.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn of_visitor(id: &str, kind: &str, payload: &Value) -> Result<Self, String> {
+        if !is_id(id) {
+            return Err(NO_ID.to_owned());
+        }
+        let (task, limit) = payload::read(kind, payload)?;
+        if !matches!(task, Task::Kubectl(_)) {
+            return Err(format!("{kind:?} is for the control plane"));
+        }
+        let now = SystemTime::now();
+        Ok(Self {
+            id: id.to_owned(),
+            position: 0,
+            created: now,
+            expires: now + limit,
+            idempotent: task.only_reads(),
+            instance: None,
+            kind: kind.to_owned(),
+            task,
+            limit,
+        })
+    }
+}
+
 fn read(wire: &Value, id: Option<&str>, position: u64) -> Result<Command, String> {
-    let id = id.ok_or("the id is no printable text of 1 to 253 bytes")?;
+    let id = id.ok_or(NO_ID)?;
     let kind = wire["type"].as_str().ok_or("there is no type")?;
     let moment = |name: &str| {
         let moment = wire[name].as_str().map(humantime::parse_rfc3339);

@@ -82,6 +82,15 @@ impl Client {
         Self::new(target, silence)
     }
 
+    /// The same as somebody else, whose value of `Authorization` this is: no certificate of
+    /// ours vouches for it.
+    ///
+    /// # Errors
+    /// A file of the credentials cannot be used.
+    pub fn for_commands_of(target: Arc<Target>, authorization: Secret) -> Result<Self, Error> {
+        Self::of(target, Some(authorization), limits(None))
+    }
+
     /// For one watch, which has connections of its own; `long` where it begins with a
     /// list that may be long.
     ///
@@ -106,7 +115,8 @@ impl Client {
             answer: silence,
             ..limits(silence)
         };
-        let way = Self::with(Arc::clone(&self.shared.target), limits)?;
+        let target = Arc::clone(&self.shared.target);
+        let way = Self::of(target, self.shared.other.clone(), limits)?;
         Ok(Self {
             guard: self.guard.clone(),
             ..way
@@ -180,6 +190,11 @@ impl Client {
 
     pub(super) fn target(&self) -> &Target {
         &self.shared.target
+    }
+
+    /// Whoever asks, if that is not the agent.
+    pub(super) fn other(&self) -> Option<&Secret> {
+        self.shared.other.as_ref()
     }
 
     pub(super) fn get<T: Owned>(&self, path: &str) -> Result<T, Error> {

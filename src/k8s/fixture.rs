@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Client, Options, target};
 
 /// Shows a token to whoever listens there, without TLS.
-pub(super) fn client_of(listener: &TcpListener) -> Client {
+pub(crate) fn client_of(listener: &TcpListener) -> Client {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config");
     let text = format!(

@@ -13,7 +13,7 @@ pub mod exec;
 mod fetch;
 mod fields;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod forward;
 mod incluster;
 mod kubeconfig;

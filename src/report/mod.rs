@@ -19,10 +19,11 @@ pub use events::{Place, batch, event};
 pub use health::{Health, health};
 pub use heartbeat::heartbeat;
 pub use history::HistoryText;
-pub use list::{Query, Visible, age, is_namespace, list, tag};
+pub use list::{Query, Selector, Visible, age, is_namespace, list, tag};
 pub use registration::registration;
 pub use status::status;
 pub use summary::summary;
+pub use view::usage;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

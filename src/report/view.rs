@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::figures::moment;
 use crate::cluster::{self, InvolvedObject};
 use crate::control::proto::Timestamp;
+use crate::json::map;
 
 #[derive(Serialize)]
 pub(super) struct Availability<'a> {
@@ -104,6 +105,22 @@ pub(super) fn node<'a>(row: &'a cluster::Node, usage: Option<&cluster::Usage>) -
         allocatable: resources(&row.allocatable),
         usage: usage.and_then(|usage| node_usage(usage, &row.name)),
     }
+}
+
+/// What nodes were last measured to use:
+/// `{"source":"metrics-api","at":"...","nodes":[{"name":"a","cpu_millis":5,"memory_bytes":7}]}`
+pub fn usage(usage: &cluster::Usage) -> Vec<u8> {
+    let nodes = usage.nodes.iter().map(|node| {
+        map! {
+            "name": &*node.name, "cpu_millis": node.cpu_millis, "memory_bytes": node.memory_bytes,
+        }
+    });
+    let all = map! {
+        "source": usage.source.as_str(),
+        "at": humantime::format_rfc3339_seconds(moment(usage.at)).to_string(),
+        "nodes": nodes.collect::<Vec<_>>(),
+    };
+    all.to_string().into_bytes()
 }
 
 fn resources(row: &cluster::Resources) -> Resources {

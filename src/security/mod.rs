@@ -284,7 +284,7 @@ impl Gate {
         let Means::Token(token) = &caller.means else {
             return Ok(true);
         };
-        let said = self.reviews.may(token, wish, now);
+        let said = self.reviews.may(Some(token), wish, now);
         let (allowed, is_new) = said.map_err(|trouble| self.troubled(trouble, SHOW, peer, now))?;
         if is_new {
             // Who it is cannot change what was decided.
@@ -292,6 +292,22 @@ impl Gate {
             self.note(&caller.name, peer, &shown(wish), allowed);
         }
         Ok(allowed)
+    }
+
+    /// Whether the agent itself may do that.
+    ///
+    /// # Errors
+    /// The API server does not say.
+    pub fn agent_may(&self, wish: Wish<'_>, now: Instant) -> Result<bool, Refusal> {
+        let said = self.reviews.may(None, wish, now).map(|(may, _)| may);
+        said.map_err(|trouble| match trouble {
+            Trouble::Busy => Refusal::Busy,
+            Trouble::Unknown => {
+                let problem = "it does not know the agent's own token";
+                Refusal::Unanswered(problem.to_owned())
+            }
+            Trouble::Failed(error) => Refusal::Unanswered(Chain(&error).to_string()),
+        })
     }
 
     /// Notes what was decided elsewhere.

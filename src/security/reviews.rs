@@ -65,12 +65,12 @@ impl Reviews {
     /// Whose value of `Authorization` it is, as the API server calls them, and whether it was
     /// asked just now.
     pub(super) fn name(&self, token: &Secret, now: Instant) -> Result<(String, bool), Trouble> {
-        let tag = self.tag(token, "");
+        let tag = self.tag(token.expose(), "");
         let known = find(&mut self.answers().names, &tag, now);
         if let Some(known) = known {
             return known.map(|name| (name, false)).ok_or(Trouble::Unknown);
         }
-        let said = self.ask(token, calls::who_am_i);
+        let said = self.ask(Some(token), calls::who_am_i);
         let (says, lives) = match &said {
             Ok(name) => (Some(name.clone()), YES),
             Err(Trouble::Unknown) => (None, NO),
@@ -82,18 +82,19 @@ impl Reviews {
 
     /// Whether the API server knew that token not long ago.
     pub(super) fn knows(&self, token: &Secret, now: Instant) -> bool {
-        let tag = self.tag(token, "");
+        let tag = self.tag(token.expose(), "");
         matches!(find(&mut self.answers().names, &tag, now), Some(Some(_)))
     }
 
-    /// Whether they may do that, and whether the API server was asked just now.
+    /// Whether they may do that (none: the agent), and whether the API server was asked just now.
     pub(super) fn may(
         &self,
-        token: &Secret,
+        token: Option<&Secret>,
         wish: Wish<'_>,
         now: Instant,
     ) -> Result<(bool, bool), Trouble> {
-        let tag = self.tag(token, &question(wish));
+        // No value of `Authorization` is empty.
+        let tag = self.tag(token.map_or("", Secret::expose), &question(wish));
         if let Some(known) = find(&mut self.answers().rights, &tag, now) {
             return Ok((known, false));
         }
@@ -105,11 +106,14 @@ impl Reviews {
 
     fn ask<T>(
         &self,
-        token: &Secret,
+        token: Option<&Secret>,
         question: impl FnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Trouble> {
         let _turn = Turn::take(&self.asking).ok_or(Trouble::Busy)?;
-        let client = self.client.as_other(token.clone());
+        let client = match token {
+            Some(token) => self.client.as_other(token.clone()),
+            None => Ok(self.client.clone()),
+        };
         client
             .and_then(|client| question(&client))
             .map_err(|error| match error.verdict() {
@@ -118,9 +122,9 @@ impl Reviews {
             })
     }
 
-    fn tag(&self, token: &Secret, question: &str) -> hmac::Tag {
+    fn tag(&self, token: &str, question: &str) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.key);
-        context.update(token.expose().as_bytes());
+        context.update(token.as_bytes());
         context.update(&[0]);
         context.update(question.as_bytes());
         context.sign()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::changes;
-use crate::cluster::{Change, Snapshot};
+use crate::cluster::{Change, Snapshot, Usage};
 use crate::report;
 use crate::websocket::{TEXT, encode_plain};
 
@@ -21,6 +21,7 @@ pub(super) enum Form {
 pub(super) struct Feed {
     made: Vec<(u64, Form, Arc<[u8]>)>,
     status: Vec<(Form, Arc<[u8]>)>,
+    metrics: Vec<(Form, Arc<[u8]>)>,
 }
 
 impl Feed {
@@ -28,6 +29,7 @@ impl Feed {
     pub(super) fn begin(&mut self) {
         self.made.clear();
         self.status.clear();
+        self.metrics.clear();
     }
 
     pub(super) fn event(&mut self, form: Form, epoch: u64, change: &Change) -> Arc<[u8]> {
@@ -38,6 +40,16 @@ impl Feed {
         let id = format!("{epoch}-{}", change.id);
         let made = message(form, "event", Some(&id), &changes::line(change));
         self.made.push((change.id, form, Arc::clone(&made)));
+        made
+    }
+
+    /// What nodes were measured to use.
+    pub(super) fn metrics(&mut self, form: Form, usage: &Usage) -> Arc<[u8]> {
+        if let Some((_, known)) = self.metrics.iter().find(|(of, _)| *of == form) {
+            return Arc::clone(known);
+        }
+        let made = message(form, "metrics", None, &report::usage(usage));
+        self.metrics.push((form, Arc::clone(&made)));
         made
     }
 

@@ -3,7 +3,7 @@
 use crate::api::rights::Asking;
 use crate::cluster::{Change, Kind, Snapshot};
 use crate::http::Request;
-use crate::report::{self, Visible};
+use crate::report::{self, Selector, Visible};
 use crate::security::Refusal;
 
 /// Which changes are wanted.
@@ -12,27 +12,31 @@ pub(super) struct Wanted {
     /// Empty: all.
     kinds: Vec<Kind>,
     namespace: Option<String>,
+    labels: Selector,
 }
 
 /// The same, as far as whoever asks may see them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Filter {
     namespace: Option<String>,
+    labels: Selector,
     kinds: Vec<(Kind, Visible)>,
     /// Kinds of which not all may be seen.
     forbidden: Vec<Kind>,
 }
 
 impl Wanted {
-    /// From `kind=pod,node` and `namespace=NAME`.
+    /// From `kind=pod,node`, `namespace=NAME` and `labelSelector=KEY=VALUE`.
     ///
     /// # Errors
     /// What is wrong with the question.
     pub(super) fn of(request: &Request) -> Result<Self, String> {
         for pair in request.query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();
-            if !matches!(name, "kind" | "namespace" | "ticket") {
-                return Err(format!("there is no {name}: kind and namespace are known"));
+            if !matches!(name, "kind" | "namespace" | "labelSelector" | "ticket") {
+                return Err(format!(
+                    "there is no {name}: kind, namespace and labelSelector are known"
+                ));
             }
         }
         // One that cannot be read is not one that is not there.
@@ -58,6 +62,7 @@ impl Wanted {
         Ok(Self {
             kinds,
             namespace: namespace.map(|name| name.into_owned()),
+            labels: selector(&request.query_value("labelSelector").unwrap_or_default())?,
         })
     }
 
@@ -99,11 +104,16 @@ impl Wanted {
             Some(refused) if kinds.is_empty() => Err(refused),
             _ => Ok(Filter {
                 namespace: self.namespace,
+                labels: self.labels,
                 kinds,
                 forbidden,
             }),
         }
     }
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    Selector::parse(text).map_err(|problem| format!("labelSelector: {problem}"))
 }
 
 fn kind_of(name: &str) -> Result<Kind, String> {
@@ -125,6 +135,13 @@ impl Filter {
             (Visible::Namespaces(_), None) => false,
         };
         may && self.namespace.is_none() | (self.namespace.as_deref() == namespace)
+            && self.labels.fits(&change.labels)
+    }
+
+    /// Whether what nodes use is told: to whoever wants nodes, all of them, and may see them.
+    pub(super) fn wants_metrics(&self) -> bool {
+        let sees_nodes = self.kinds.contains(&(Kind::Node, Visible::All));
+        self.namespace.is_none() && self.labels.is_empty() && sees_nodes
     }
 
     /// Instead of the picture of the cluster, for whoever may not see all of it:
@@ -146,7 +163,11 @@ impl Filter {
         &self,
         kinds: Option<&[&str]>,
         namespace: Option<&str>,
+        labels: Option<&str>,
     ) -> Result<Self, String> {
+        if !self.labels.is_empty() && labels.is_some() {
+            return Err("a labelSelector was given when this connection began".to_owned());
+        }
         if self.namespace.is_some() && namespace.is_some() && self.namespace.as_deref() != namespace
         {
             return Err("another namespace was named when this connection began".to_owned());
@@ -166,6 +187,9 @@ impl Filter {
         if let Some(namespace) = namespace {
             narrowed.namespace = Some(namespace.to_owned());
         }
+        if let Some(labels) = labels {
+            narrowed.labels = selector(labels)?;
+        }
         Ok(narrowed)
     }
 
@@ -174,6 +198,7 @@ impl Filter {
     pub(super) fn all() -> Self {
         Self {
             namespace: None,
+            labels: Selector::default(),
             kinds: Kind::ALL.map(|kind| (kind, Visible::All)).to_vec(),
             forbidden: Vec::new(),
         }
@@ -184,6 +209,7 @@ impl Filter {
     pub(super) fn of_namespaces(name: &str) -> Self {
         Self {
             namespace: None,
+            labels: Selector::default(),
             kinds: vec![(Kind::Pod, Visible::Namespaces([name.to_owned()].into()))],
             forbidden: vec![Kind::Pod],
         }
@@ -207,6 +233,7 @@ mod tests {
             what: crate::cluster::What::Added,
             namespace: namespace.map(Into::into),
             name: "x".into(),
+            labels: crate::cluster::Names::new().labels(|each| each("app", "web")),
             summary: "".into(),
         }
     }
@@ -238,7 +265,18 @@ mod tests {
         assert!(some.wants(&change(Kind::Pod, Some("shop"))));
         assert!(!some.wants(&change(Kind::Pod, Some("other"))));
         assert!(!some.wants(&change(Kind::Namespace, None)), "it is in none");
+        let labelled = |text| Filter {
+            labels: selector(text).unwrap(),
+            ..Filter::all()
+        };
+        assert!(labelled("app=web").wants(&change(Kind::Node, None)));
+        assert!(!labelled("app!=web").wants(&change(Kind::Node, None)));
         let few = Filter::of_namespaces("shop");
+        let metrics = [Filter::all(), some, labelled("app"), few.clone()];
+        assert_eq!(
+            metrics.map(|filter| filter.wants_metrics()),
+            [true, false, false, false]
+        );
         assert!(few.wants(&change(Kind::Pod, Some("shop"))));
         assert!(!few.wants(&change(Kind::Pod, Some("other"))));
         assert!(!few.wants(&change(Kind::Node, None)));

@@ -4,9 +4,12 @@
 //!
 //! One thread tells all who look on, and is there only while somebody does.
 
+mod errands;
 mod feed;
 mod filter;
+mod guest;
 mod hub;
+mod logs;
 mod queue;
 mod socket;
 mod viewer;
@@ -21,10 +24,16 @@ use super::rights::Asking;
 use crate::cluster::Published;
 use crate::http::{Body, Method, Request, Response, Taken, Takeover};
 use crate::json::map;
+use crate::k8s::Client;
+use crate::security::Gate;
 use crate::websocket;
+use crate::work::commands::Reception;
 use feed::Form;
 use filter::{Filter, Wanted};
+use guest::{Guest, House};
 use hub::{Hub, Wake};
+pub(super) use logs::Speaker;
+use logs::{Admitted, Asked, Logs, PLACES, Watching};
 use socket::Socket;
 use viewer::{Place, View, Viewer};
 
@@ -33,7 +42,7 @@ const STACK: usize = 128 * 1024;
 /// Those who look on.
 #[derive(Clone)]
 pub(super) struct Live {
-    published: Published,
+    house: House,
     seats: Seats,
     door: Arc<Mutex<Door>>,
 }
@@ -47,9 +56,20 @@ struct Door {
 }
 
 impl Live {
-    pub(super) fn new(published: Published, seats: Seats) -> Self {
+    pub(super) fn new(
+        published: Published,
+        seats: Seats,
+        gate: Arc<Gate>,
+        client: Client,
+        reception: Arc<Reception>,
+    ) -> Self {
         Self {
-            published,
+            house: House {
+                gate,
+                published,
+                followed: Logs::new(client),
+                reception,
+            },
             seats,
             door: Arc::default(),
         }
@@ -63,55 +83,72 @@ impl Live {
                 Err(refused) => refused,
             };
         }
+        let filter = match self.filter(request, asking) {
+            Ok(filter) => filter,
+            Err(answer) => return answer,
+        };
         let resume = request.headers.get("last-event-id").and_then(Place::parse);
-        self.admit(request, asking, move |filter, now| {
-            (View::of_events(filter, resume, now), None)
+        self.admit(move |now| (View::of_events(filter, resume, now), None))
+    }
+
+    /// Logs of many pods, as server-sent events.
+    pub(super) fn logs(&self, request: &Request, asking: Asking<'_>) -> Response {
+        let pairs: Option<Vec<_>> = request.query_pairs().collect();
+        let asked = pairs
+            .ok_or_else(|| "a parameter is not percent-encoded UTF-8".to_owned())
+            .and_then(|pairs| Asked::read(pairs.iter().map(|(name, value)| (&**name, &**value))));
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(problem) => return Response::problem(400, "Bad Request", &problem),
+        };
+        let admitted = match Admitted::of(asked, asking, &self.house.published.current()) {
+            Ok(admitted) => admitted,
+            Err(refused) => return refusal::answer(refused),
+        };
+        if request.method == Method::Head {
+            return Response::of(200, "text/event-stream", Body::Empty);
+        }
+        let followed = self.house.followed.clone();
+        self.admit(move |now| {
+            let watching = Watching::new(admitted, followed, Form::Events, now);
+            (View::of_logs(watching, now), None)
         })
     }
 
     /// A WebSocket (RFC 6455, section 4.2).
     pub(super) fn socket(&self, request: &Request, asking: Asking<'_>) -> Response {
-        let field = |name| request.headers.get(name).unwrap_or_default();
-        let upgrade = raw::upgrade(request).unwrap_or_default();
-        let key = field("sec-websocket-key").to_owned();
-        if !upgrade.eq_ignore_ascii_case("websocket") || key.is_empty() {
-            let detail = "this is a WebSocket: ask for it with Upgrade: websocket";
-            return Response::problem(426, "Upgrade Required", detail).with("Upgrade", "websocket");
-        }
-        if field("sec-websocket-version") != "13" {
-            let detail = "the version of WebSocket here is 13";
-            return Response::problem(426, "Upgrade Required", detail)
-                .with("Upgrade", "websocket")
-                .with("Sec-WebSocket-Version", "13");
-        }
-        let mut offered = field("sec-websocket-protocol").split(',').map(str::trim);
+        let key = match asked_for(request) {
+            Ok(key) => key.to_owned(),
+            Err(answer) => return answer,
+        };
+        let offered = request.headers.get("sec-websocket-protocol");
+        let mut offered = offered.unwrap_or_default().split(',').map(str::trim);
         let agreed = offered.any(|name| name == PROTOCOL);
-        let last = feed::last(&self.published.current());
-        self.admit(request, asking, move |allowed, now| {
+        let last = feed::last(&self.house.published.current());
+        let guest = Guest::new(self.house.clone(), &asking);
+        let allowed = match self.filter(request, asking) {
+            Ok(allowed) => allowed,
+            Err(answer) => return answer,
+        };
+        self.admit(move |now| {
             let mut view = View::new(Form::Socket, head(&key, agreed).as_bytes(), now);
             socket::say(&mut view, "welcome", &welcome(&last));
-            (view, Some(Socket::new(allowed, now)))
+            (view, Some((Socket::new(allowed, now), guest)))
         })
     }
 
-    /// What of that may be told.
+    /// What changes whoever asks wants and may be told of.
     fn filter(&self, request: &Request, asking: Asking<'_>) -> Result<Filter, Response> {
-        let wrong = |problem: String| Response::problem(400, "Bad Request", &problem);
-        let wanted = Wanted::of(request).map_err(wrong)?;
-        let allowed = wanted.allowed(asking, &self.published.current());
-        allowed.map_err(refusal::answer)
+        let wanted = Wanted::of(request)
+            .map_err(|problem| Response::problem(400, "Bad Request", &problem))?;
+        let snapshot = self.house.published.current();
+        wanted.allowed(asking, &snapshot).map_err(refusal::answer)
     }
 
     fn admit(
         &self,
-        request: &Request,
-        asking: Asking<'_>,
-        make: impl FnOnce(Filter, Instant) -> (View, Option<Socket>) + Send + 'static,
+        make: impl FnOnce(Instant) -> (View, Option<(Socket, Guest)>) + Send + 'static,
     ) -> Response {
-        let filter = match self.filter(request, asking) {
-            Ok(filter) => filter,
-            Err(refused) => return refused,
-        };
         let seat = match self.seats.take() {
             Ok(seat) => seat,
             Err(full) => return full,
@@ -119,7 +156,8 @@ impl Live {
         let live = self.clone();
         Response::taken(Takeover::new(move |taken: Taken| {
             let now = Instant::now();
-            let (mut view, mut socket) = make(filter, now);
+            let (mut view, both) = make(now);
+            let (mut socket, guest) = both.unzip();
             if let Some(socket) = &mut socket {
                 socket.receive(taken.early(), &mut view, now);
             }
@@ -128,6 +166,7 @@ impl Live {
                 _seat: seat,
                 view,
                 socket,
+                guest,
                 readable: true,
                 writable: true,
             });
@@ -152,9 +191,10 @@ impl Live {
         let wake = hub.wake();
         let live = self.clone();
         let thread = thread::Builder::new().name("live".to_owned());
+        self.house.followed.tell(Some(wake.clone()));
         thread.stack_size(STACK).spawn(move || live.run(hub))?;
         door.wake = Some(wake.clone());
-        self.published.listen(move || wake.wake());
+        self.house.published.listen(move || wake.wake());
         Ok(())
     }
 
@@ -164,7 +204,7 @@ impl Live {
             for viewer in self.door().coming.drain(..) {
                 hub.enter(viewer);
             }
-            hub.tell(&self.published.current(), Instant::now());
+            hub.tell(&self.house.published.current(), Instant::now());
             if hub.is_empty() && self.left() {
                 return;
             }
@@ -180,7 +220,8 @@ impl Live {
         let mut door = self.door();
         let left = door.coming.is_empty();
         if left {
-            self.published.ignore();
+            self.house.published.ignore();
+            self.house.followed.tell(None);
             door.wake = None;
         }
         left
@@ -189,7 +230,8 @@ impl Live {
     fn close(&self) {
         let mut door = self.door();
         door.coming.clear();
-        self.published.ignore();
+        self.house.published.ignore();
+        self.house.followed.tell(None);
         door.wake = None;
     }
 
@@ -200,6 +242,29 @@ impl Live {
 
 /// The protocol that may be agreed on beside one that carries a token.
 const PROTOCOL: &str = "v1.pipeops.io";
+
+/// The key of whoever asks for a WebSocket, or what to tell them.
+fn asked_for(request: &Request) -> Result<&str, Response> {
+    let field = |name| request.headers.get(name).unwrap_or_default();
+    let upgrade = raw::upgrade(request).unwrap_or_default();
+    let key = field("sec-websocket-key");
+    let refused = |detail| {
+        let refused = Response::problem(426, "Upgrade Required", detail);
+        refused.with("Upgrade", "websocket")
+    };
+    // One is opened by GET alone.
+    let opens = request.method == Method::Get && upgrade.eq_ignore_ascii_case("websocket");
+    if !opens || key.is_empty() {
+        let detail = "this is a WebSocket: ask for it with Upgrade: websocket";
+        return Err(refused(detail));
+    }
+    match field("sec-websocket-version") {
+        "13" => Ok(key),
+        _ => {
+            Err(refused("the version of WebSocket here is 13").with("Sec-WebSocket-Version", "13"))
+        }
+    }
+}
 
 fn head(key: &str, agreed: bool) -> String {
     let protocol = match agreed {
@@ -220,6 +285,8 @@ fn welcome(last: &str) -> serde_json::Value {
         "limits": map! {
             "message_bytes": socket::LARGEST,
             "messages_per_second": socket::PER_SECOND,
+            "followed_containers": PLACES,
+            "commands": errands::MOST,
         },
     }
 }

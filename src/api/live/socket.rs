@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::feed::{Form, message};
 use super::filter::Filter;
+use super::logs::Asked;
 use super::viewer::{Place, View};
 use crate::json::map;
 use crate::websocket::{CLOSE, Decoder, Frame, PING, PONG, TEXT, encode_plain};
@@ -24,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(40);
 /// For a close to be answered.
 const FAREWELL: Duration = Duration::from_secs(2);
-const KNOWN: &str = "subscribe, unsubscribe and ping are known";
+const KNOWN: &str = "subscribe, unsubscribe, command, cancel and ping are known";
 
 /// Codes of closing (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
@@ -47,14 +48,27 @@ pub(super) struct Socket {
     asked: bool,
     left: f64,
     filled: Instant,
+    /// What is asked for and takes a while.
+    orders: Vec<Order>,
     /// A close was sent.
     closing: Option<Instant>,
     /// It was answered, or was the answer.
     closed: bool,
 }
 
+/// What is not done at once.
+#[derive(Debug, PartialEq)]
+pub(super) enum Order {
+    /// To watch logs; as it was said.
+    Logs(Asked, Value),
+    /// Nothing is wanted any more.
+    Quiet,
+    Command(Map<String, Value>),
+    Cancel(String),
+}
+
 /// Why a message is not done: what to say, of which type it was.
-type Problem = (String, Option<String>);
+type Problem<'m> = (String, Option<&'m str>);
 
 impl Socket {
     pub(super) fn new(allowed: Filter, now: Instant) -> Self {
@@ -67,6 +81,7 @@ impl Socket {
             asked: false,
             left: BURST,
             filled: now,
+            orders: Vec::new(),
             closing: None,
             closed: false,
         }
@@ -75,6 +90,10 @@ impl Socket {
     /// Whether nothing more is to be said.
     pub(super) fn has_ended(&self) -> bool {
         self.closed
+    }
+
+    pub(super) fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
     }
 
     /// Takes in what came; answers go to the view.
@@ -130,9 +149,13 @@ impl Socket {
     }
 
     fn handle(&mut self, text: &str, view: &mut View, now: Instant) {
-        if self.spends(view, now)
-            && let Err((problem, kind)) = self.obey(text, view, now)
-        {
+        if !self.spends(view, now) {
+            return;
+        }
+        let Ok(message) = serde_json::from_str(text) else {
+            return error(view, "a message is a JSON object", None);
+        };
+        if let Err((problem, kind)) = self.obey(&message, view, now) {
             error(view, &problem, kind);
         }
     }
@@ -154,18 +177,26 @@ impl Socket {
         true
     }
 
-    fn obey(&mut self, text: &str, view: &mut View, now: Instant) -> Result<(), Problem> {
-        let wrong = |_| ("a message is a JSON object".to_owned(), None);
-        let message: Value = serde_json::from_str(text).map_err(wrong)?;
+    fn obey<'m>(
+        &mut self,
+        message: &'m Value,
+        view: &mut View,
+        now: Instant,
+    ) -> Result<(), Problem<'m>> {
         let kind = message.get("type").and_then(Value::as_str);
         let kind = kind.ok_or_else(|| (format!("a message has a type; {KNOWN}"), None))?;
         let payload = message.get("payload").unwrap_or(&Value::Null);
-        let of_kind = |problem| (problem, Some(kind.to_owned()));
+        let of_kind = |problem| (problem, Some(kind));
         match kind {
             "ping" => say(view, "pong", payload),
             "unsubscribe" => {
-                view.filter = None;
+                view.quiet();
+                self.orders.push(Order::Quiet);
                 say(view, "unsubscribe", &Value::Null);
+            }
+            "command" | "cancel" => self.orders.push(errand(kind, payload).map_err(of_kind)?),
+            "subscribe" if payload.get("logs").is_some() => {
+                self.orders.push(logs(payload).map_err(of_kind)?);
             }
             "subscribe" => {
                 let (filter, resume) = self.wanted(payload).map_err(of_kind)?;
@@ -182,15 +213,15 @@ impl Socket {
 
     /// `{"kinds": ["pod"], "namespace": "shop", "since": "EPOCH-ID"}`, each of them optional.
     fn wanted(&self, payload: &Value) -> Result<(Filter, Option<Place>), String> {
-        const FORM: &str =
-            "write {\"kinds\": [\"pod\"], \"namespace\": \"NAME\", \"since\": \"EPOCH-ID\"}";
+        const FORM: &str = "write {\"kinds\": [\"pod\"], \"namespace\": \"NAME\", \"labelSelector\": \"KEY=VALUE\", \
+             \"since\": \"EPOCH-ID\"}";
         let none = serde_json::Map::new();
         let fields = match payload {
             Value::Null => &none,
             Value::Object(fields) => fields,
             _ => return Err(FORM.to_owned()),
         };
-        let (mut kinds, mut namespace, mut resume) = (None, None, None);
+        let (mut kinds, mut namespace, mut labels, mut resume) = (None, None, None, None);
         for (name, value) in fields {
             match (name.as_str(), value) {
                 ("kinds", Value::Array(all)) => {
@@ -198,13 +229,14 @@ impl Socket {
                     kinds = Some(names.ok_or(FORM)?);
                 }
                 ("namespace", Value::String(name)) => namespace = Some(name.as_str()),
+                ("labelSelector", Value::String(text)) => labels = Some(text.as_str()),
                 ("since", Value::String(text)) => {
                     resume = Some(Place::parse(text).ok_or("since is the id of a message")?);
                 }
                 _ => return Err(FORM.to_owned()),
             }
         }
-        let filter = self.allowed.narrowed(kinds.as_deref(), namespace)?;
+        let filter = self.allowed.narrowed(kinds.as_deref(), namespace, labels)?;
         Ok((filter, resume))
     }
 
@@ -238,7 +270,7 @@ impl Socket {
             };
             control(view, CLOSE, &code.to_be_bytes());
         }
-        view.filter = None;
+        view.quiet();
         self.closed = true;
     }
 
@@ -247,7 +279,7 @@ impl Socket {
             let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
             control(view, CLOSE, &payload);
             self.closing = Some(now);
-            view.filter = None;
+            view.quiet();
         }
     }
 }
@@ -265,12 +297,38 @@ pub(super) fn say(view: &mut View, kind: &str, payload: &Value) {
         .push(message(Form::Socket, kind, None, data.as_bytes()));
 }
 
-fn error(view: &mut View, problem: &str, kind: Option<String>) {
+pub(super) fn error(view: &mut View, problem: &str, kind: Option<&str>) {
     let payload = match kind {
         Some(kind) => map! {"problem": problem, "type": kind},
         None => map! {"problem": problem},
     };
     say(view, "error", &payload);
+}
+
+/// The same about what has an id.
+pub(super) fn error_of(view: &mut View, problem: &str, kind: &str, id: &Value) {
+    let payload = map! {"problem": problem, "type": kind, "id": id.clone()};
+    say(view, "error", &payload);
+}
+
+fn errand(kind: &str, payload: &Value) -> Result<Order, String> {
+    match (kind, payload, &payload["id"]) {
+        ("command", Value::Object(fields), _) => Ok(Order::Command(fields.clone())),
+        ("command", ..) => Err("a command is an object".to_owned()),
+        (_, _, Value::String(id)) => Ok(Order::Cancel(id.clone())),
+        _ => Err("write {\"id\": \"ID\"}".to_owned()),
+    }
+}
+
+/// `{"logs": {"namespace": "shop", "labelSelector": "app=web"}}`
+fn logs(payload: &Value) -> Result<Order, String> {
+    match payload.as_object() {
+        Some(fields) if fields.len() == 1 => {
+            let asked = Asked::of_object(&payload["logs"])?;
+            Ok(Order::Logs(asked, payload.clone()))
+        }
+        _ => Err("logs are subscribed to by a message of their own".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::feed::{self, Feed, Form, message};
 use super::filter::Filter;
+use super::guest::Guest;
+use super::logs::Watching;
 use super::queue::Queue;
 use super::socket::Socket;
 use crate::api::raw::Seat;
@@ -16,7 +18,7 @@ use crate::cluster::Snapshot;
 use crate::http::Taken;
 
 /// Between two events of type `status`: also the sign that the connection lives.
-const BEAT: Duration = Duration::from_secs(15);
+pub(super) const BEAT: Duration = Duration::from_secs(15);
 /// Who takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(10);
 /// Who lets so much wait has fallen behind: it comes again and is told from there.
@@ -52,6 +54,8 @@ pub(super) struct Viewer {
     pub(super) view: View,
     /// Who can say something; none: server-sent events.
     pub(super) socket: Option<Socket>,
+    /// The same for what takes a while.
+    pub(super) guest: Option<Guest>,
     pub(super) readable: bool,
     pub(super) writable: bool,
 }
@@ -62,6 +66,9 @@ impl Viewer {
         self.view.settle(now);
         if self.readable && !self.hear(now) {
             return false;
+        }
+        if let (Some(socket), Some(guest)) = (&mut self.socket, &mut self.guest) {
+            guest.turn(socket.take_orders(), &mut self.view, now);
         }
         self.view.look(snapshot, feed, now);
         if let Some(socket) = &mut self.socket
@@ -105,7 +112,11 @@ impl Viewer {
         }
         let view = self.view.rest(now);
         let socket = self.socket.as_ref().map(|socket| socket.rest(now));
-        socket.map_or(view, |socket| socket.min(view))
+        let waiting = self.view.out.len();
+        let guest = self.guest.as_ref();
+        let guest = guest.and_then(|guest| guest.rest(waiting, now));
+        let all = [Some(view), socket, guest].into_iter().flatten();
+        all.min().unwrap_or(view)
     }
 }
 
@@ -122,14 +133,17 @@ fn receive<'c>(mut from: &TcpStream, chunk: &'c mut [u8]) -> io::Result<Option<&
 }
 
 /// What it was told.
-#[derive(Debug)]
 pub(super) struct View {
     pub(super) form: Form,
     /// None: nothing is wanted yet.
     pub(super) filter: Option<Filter>,
+    /// Logs, if they are wanted.
+    pub(super) logs: Option<Watching>,
     /// The last change it knows of; none before the first look.
     seen: Option<u64>,
     resume: Option<Place>,
+    /// When what was last told of nodes was measured; 0: nothing.
+    measured: u32,
     pub(super) out: Queue,
     next_beat: Instant,
     moved: Instant,
@@ -143,14 +157,23 @@ impl View {
         view
     }
 
+    /// Of a stream of logs, which begins at once.
+    pub(super) fn of_logs(logs: Watching, now: Instant) -> Self {
+        let mut view = Self::new(Form::Events, HEAD.as_bytes(), now);
+        view.logs = Some(logs);
+        view
+    }
+
     pub(super) fn new(form: Form, head: &[u8], now: Instant) -> Self {
         let mut out = Queue::default();
         out.push(Arc::from(head));
         Self {
             form,
             filter: None,
+            logs: None,
             seen: None,
             resume: None,
+            measured: 0,
             out,
             next_beat: now,
             moved: now,
@@ -161,8 +184,15 @@ impl View {
     pub(super) fn begin(&mut self, filter: Filter, resume: Option<Place>, now: Instant) {
         self.filter = Some(filter);
         self.seen = None;
+        self.measured = 0;
         self.resume = resume;
         self.next_beat = now;
+    }
+
+    /// Nothing is wanted any more.
+    pub(super) fn quiet(&mut self) {
+        self.filter = None;
+        self.logs = None;
     }
 
     /// Who took all has been patient until now.
@@ -177,11 +207,32 @@ impl View {
         let beat = self.filter.as_ref().map(|_| self.next_beat);
         let stall = (self.out.len() > 0).then_some(self.moved + STALL);
         let next = [beat, stall].into_iter().flatten().min();
-        next.map_or(BEAT, |next| next.saturating_duration_since(now))
+        let rest = next.map_or(BEAT, |next| next.saturating_duration_since(now));
+        let waiting = self.out.len();
+        let logs = self.logs.as_ref().map(|logs| logs.rest(waiting, now));
+        logs.map_or(rest, |logs| logs.min(rest))
     }
 
     /// Tells what is new.
     fn look(&mut self, snapshot: &Snapshot, feed: &mut Feed, now: Instant) {
+        if let Some(logs) = &mut self.logs {
+            logs.look(snapshot, &mut self.out, now);
+        }
+        self.look_around(snapshot, feed, now);
+        self.look_at_usage(snapshot, feed);
+    }
+
+    fn look_at_usage(&mut self, snapshot: &Snapshot, feed: &mut Feed) {
+        let wants = self.filter.as_ref().is_some_and(Filter::wants_metrics);
+        if let Some(usage) = snapshot.usage.as_ref().filter(|_| wants)
+            && usage.at != self.measured
+        {
+            self.measured = usage.at;
+            self.out.push(feed.metrics(self.form, usage));
+        }
+    }
+
+    fn look_around(&mut self, snapshot: &Snapshot, feed: &mut Feed, now: Instant) {
         let Some(filter) = &self.filter else { return };
         let changes = &snapshot.changes;
         let (epoch, last) = (changes.epoch(), changes.last_id());

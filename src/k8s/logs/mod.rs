@@ -3,6 +3,7 @@
 //! A log that is followed goes on after a cut, a restart of the node's or the server's
 //! programs, and a rotation. It ends when the container does, as it does for kubectl.
 
+mod containers;
 mod seen;
 mod stamp;
 #[cfg(test)]
@@ -13,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use self::containers::{Container, containers};
 use self::seen::Seen;
+pub use self::stamp::Stamp;
 use super::client::{Client, transport};
 use super::error::{Cause, Error, Verdict};
 use super::watch::escape;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment; the zone is the node's and may change, so it is computed away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp {
+pub struct Stamp {
     pub(super) second: u64,
     nanos: u32,
 }
@@ -14,13 +14,18 @@ const LONGEST: usize = 35;
 
 impl Stamp {
     /// The stamp at the start of a line and what follows its blank.
-    pub(super) fn split(line: &[u8]) -> Option<(Stamp, &[u8])> {
+    pub fn split(line: &[u8]) -> Option<(Stamp, &[u8])> {
         let end = line
             .iter()
             .take(LONGEST + 1)
             .position(|byte| *byte == b' ')?;
         let (text, rest) = line.split_at(end);
         Some((Self::parse(str::from_utf8(text).ok()?)?, rest.get(1..)?))
+    }
+
+    /// Seconds since 1970.
+    pub fn second(self) -> u64 {
+        self.second
     }
 
     fn parse(text: &str) -> Option<Stamp> {

@@ -34,17 +34,29 @@ impl Socket {
         client.permit("GET", path)?;
         let target = client.target();
         let failed = |cause| Error::new("GET", path, cause);
+        if let Some(other) = client.other() {
+            let tls = target.tls_of_nobody();
+            return agree(target, tls, path, protocols, Some(other)).map_err(failed);
+        }
         let authorization = target
             .authorization(Instant::now())
             .map_err(|error| failed(Cause::Token(error)))?;
-        let refused = match agree(target, path, protocols, authorization.as_ref()) {
+        let refused = match agree(
+            target,
+            target.tls(),
+            path,
+            protocols,
+            authorization.as_ref(),
+        ) {
             Err(Cause::Status(status)) if status.code == 401 => Cause::Status(status),
             outcome => return outcome.map_err(failed),
         };
         // The file of the token may have another one by now.
         let other = authorization.and_then(|old| target.other_authorization(&old, Instant::now()));
         match other {
-            Some(other) => agree(target, path, protocols, Some(&other)).map_err(failed),
+            Some(other) => {
+                agree(target, target.tls(), path, protocols, Some(&other)).map_err(failed)
+            }
             None => Err(failed(refused)),
         }
     }
@@ -52,6 +64,7 @@ impl Socket {
 
 fn agree(
     target: &Target,
+    tls: Result<Arc<ClientConfig>, TargetError>,
     path: &str,
     protocols: &[&'static str],
     authorization: Option<&Secret>,
@@ -71,7 +84,7 @@ fn agree(
         authorization,
     };
     let mut socket = Socket {
-        wire: connect(target, &uri, target.tls())?,
+        wire: connect(target, &uri, tls)?,
         path: path.to_owned(),
         protocol: "",
         inbox: Vec::new(),

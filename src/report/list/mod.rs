@@ -20,6 +20,7 @@ use crate::cluster::{Availability, Kind, Page, Snapshot};
 use place::Place;
 pub use query::{Query, Visible, is_namespace};
 use rows::Listed;
+pub use selector::Selector;
 
 /// `{"kind":"pods","version":7,"availability":{...},"count":2,"items":[...]}`, or columns of
 /// text; `now` is in seconds since 1970, for ages.

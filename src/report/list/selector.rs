@@ -3,6 +3,7 @@
 //! <https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/>)
 
 use super::rows::{Field, Listed};
+use crate::cluster::Labels;
 
 /// What a label must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,9 +29,33 @@ pub(super) struct FieldTest {
     value: String,
 }
 
+/// What labels must be, all of it; nothing by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector(Vec<Requirement>);
+
+impl Selector {
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        labels(text).map(Self)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn fits(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|wanted| wanted.fits(labels))
+    }
+}
+
 impl Requirement {
     pub(super) fn is_met(&self, row: &dyn Listed) -> bool {
-        let value = row.labels().get(&self.key);
+        self.fits(row.labels())
+    }
+
+    fn fits(&self, labels: &Labels) -> bool {
+        let value = labels.get(&self.key);
         let among = |values: &[String]| value.is_some_and(|own| values.iter().any(|v| v == own));
         match &self.test {
             Test::In(values) => among(values),

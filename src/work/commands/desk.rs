@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::job::Job;
 use super::state::State;
 use super::{Tools, deliver, now, perform, seconds};
-use crate::commands::audit::Operation;
+use crate::commands::audit::{CONTROL_PLANE, Operation};
 use crate::commands::journal::{Journal, Ledger, State as Known};
 use crate::commands::{Command, End, Letter, Outcome, Task};
 use crate::control::Client;
@@ -162,6 +162,8 @@ impl Desk {
     fn audit(&self, id: &str, kind: &str, end: End, reason: &str) {
         self.tools.stats.end(end.outcome);
         self.tools.audit.note(&Operation {
+            who: CONTROL_PLANE,
+            peer: None,
             id,
             kind,
             verb: None,

@@ -4,8 +4,9 @@ use std::io::{Cursor, Write};
 use std::time::SystemTime;
 
 use super::Tools;
-use super::job::{Job, Tap};
+use super::job::{Job, Judge, Tap};
 use crate::chain::Chain;
+use crate::commands::policy::Request;
 use crate::commands::{Config, Kubectl, Stream, Task};
 use crate::control::proto::{AgentStatus, WantedIntervals};
 use crate::k8s;
@@ -19,7 +20,7 @@ pub(super) fn execute(tools: &Tools, job: &Job) -> i32 {
         Task::Ping => Ok("pong".to_owned()),
         Task::Status => status(tools),
         Task::Config(config) => Ok(configure(tools, config)),
-        Task::Kubectl(kubectl) => return run(tools, job, kubectl),
+        Task::Kubectl(kubectl) => return run_own(tools, job, kubectl),
         // Cancelled at the desk: it must not wait behind what it is to end.
         Task::Cancel(id) => Err(format!("{id} cannot be cancelled here")),
     };
@@ -66,21 +67,34 @@ fn configure(tools: &Tools, config: &Config) -> String {
     )
 }
 
-fn run(tools: &Tools, job: &Job, kubectl: &Kubectl) -> i32 {
-    let client = match k8s::Client::for_commands(tools.target.clone(), None) {
-        Ok(client) => client,
+/// As the agent, as far as the policy that holds now.
+fn run_own(tools: &Tools, job: &Job, kubectl: &Kubectl) -> i32 {
+    let policy = tools.policy.current();
+    let judge = Box::new(move |request: &Request, now| policy.judge(request, now));
+    match k8s::Client::for_commands(tools.target.clone(), None) {
+        Ok(client) => run(job, client, judge, &tools.namespace, kubectl),
         Err(error) => {
             let _ = writeln!(Tap(job, Stream::Stderr), "error: {}", Chain(&error));
-            return 1;
+            1
         }
-    };
+    }
+}
+
+/// As whoever has that client.
+pub(super) fn run(
+    job: &Job,
+    client: k8s::Client,
+    judge: Judge,
+    namespace: &str,
+    kubectl: &Kubectl,
+) -> i32 {
     job.uses(&client);
-    let client = client.guarded(job.guard(tools.policy.current()));
-    let namespace = kubectl.namespace.as_ref().unwrap_or(&tools.namespace);
+    let client = client.guarded(job.guard(judge));
+    let namespace = kubectl.namespace.as_deref().unwrap_or(namespace);
     let context = Context {
         cluster: Cluster::Given {
             client,
-            namespace: namespace.clone(),
+            namespace: namespace.to_owned(),
         },
         stop: job.stop(),
     };

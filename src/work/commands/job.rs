@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::commands::audit::MOST_REQUESTS;
-use crate::commands::policy::{Policy, Request};
+use crate::commands::policy::Request;
 use crate::commands::{Command, Outcome, Printed, Stream};
 use crate::k8s;
 use crate::stop::{self, Stop, StopSource};
@@ -16,8 +16,13 @@ const AHEAD: u64 = 256 * 1024;
 /// A command waits so long for its chunks to go.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Judges a request to the API server, at that second since 1970.
+pub(super) type Judge = Box<dyn Fn(&Request, u64) -> Result<(), String> + Send + Sync>;
+
 pub(super) struct Job {
     pub(super) command: Command,
+    /// Who is told when there is something to show; none: they look by themselves.
+    told: Option<Box<dyn Fn() + Send + Sync>>,
     stop: Stop,
     ending: Mutex<Ending>,
     output: Mutex<Output>,
@@ -55,6 +60,20 @@ pub(super) struct Output {
 }
 
 impl Job {
+    /// Of somebody who is here.
+    pub(super) fn of_visitor(command: Command, told: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            told: Some(told),
+            ..Self::new(command)
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(told) = &self.told {
+            told();
+        }
+    }
+
     pub(super) fn new(command: Command) -> Self {
         let (source, stop) = stop::channel();
         let now = Instant::now();
@@ -73,6 +92,7 @@ impl Job {
             }),
             visits: Arc::default(),
             went: Condvar::new(),
+            told: None,
             command,
         }
     }
@@ -89,8 +109,8 @@ impl Job {
         self.stop.clone()
     }
 
-    /// Judges each request by the policy that holds now, and notes it.
-    pub(super) fn guard(&self, policy: Arc<Policy>) -> k8s::Guard {
+    /// Has each request judged, and notes it.
+    pub(super) fn guard(&self, judge: Judge) -> k8s::Guard {
         let visits = Arc::clone(&self.visits);
         Arc::new(move |method, path| {
             let (judged, told) = if Request::is_ambiguous(path) {
@@ -98,7 +118,7 @@ impl Job {
                 (Err(reason.to_owned()), format!("{method} {path}"))
             } else if let Some(request) = Request::of(method, path) {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                let judged = policy.judge(&request, since.unwrap_or_default().as_secs());
+                let judged = judge(&request, since.unwrap_or_default().as_secs());
                 (judged, request.to_string())
             } else {
                 return Ok(());
@@ -160,6 +180,7 @@ impl Job {
     fn print(&self, stream: Stream, bytes: &[u8]) {
         let mut output = self.output();
         output.printed.push(stream, bytes);
+        self.wake();
         let ahead = |output: &mut Output| {
             output.flows && output.printed.waiting() > AHEAD && !self.stop.is_stopped()
         };

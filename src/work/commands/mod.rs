@@ -11,6 +11,7 @@ mod job;
 mod perform;
 mod seal;
 mod state;
+mod visit;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,6 +31,7 @@ use crate::k8s;
 use crate::stop::Stop;
 
 use desk::Desk;
+pub use visit::{Ended, Reach, Reception, Visit, Visitor};
 
 const BACKOFF: Policy = Policy {
     first: Duration::from_secs(1),

@@ -9,8 +9,8 @@ use super::execute::{execute, has_expired};
 use super::job::{Job, Tap};
 use super::now;
 use crate::boundary;
-use crate::commands::audit::Operation;
-use crate::commands::{End, Letter, Outcome, Stream, Task};
+use crate::commands::audit::{CONTROL_PLANE, Operation};
+use crate::commands::{Command, End, Letter, Outcome, Stream, Task};
 use crate::k8s::rights::explain;
 use crate::kubectl;
 
@@ -64,7 +64,7 @@ fn conclude(desk: &Arc<Desk>, job: &Arc<Job>, started: Instant, code: i32) {
     let end = End {
         outcome: job.ended_by().unwrap_or(by_itself),
         exit_code: Some(code),
-        duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
+        duration_ms: duration(started),
     };
     let output = job.output();
     let reason = reason(job, end).or_else(|| explain(&output.printed.complaint()));
@@ -96,19 +96,31 @@ fn record(desk: &Desk, letter: &Letter) {
 
 fn audit(desk: &Desk, job: &Job, letter: &Letter) {
     let visits = job.visits();
-    let verb = match &job.command.task {
-        Task::Kubectl(kubectl) => kubectl.args.first().map(String::as_str),
-        _ => None,
-    };
     desk.tools.audit.note(&Operation {
+        who: CONTROL_PLANE,
+        peer: None,
         id: &job.command.id,
         kind: &job.command.kind,
-        // Anything else may be a value, and so a secret.
-        verb: verb.filter(|verb| is_verb(verb)),
+        verb: verb(&job.command),
         requests: &visits.requests,
         end: letter.end,
         refused: visits.refused.as_deref(),
     });
+}
+
+/// Milliseconds.
+pub(super) fn duration(started: Instant) -> u32 {
+    u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX)
+}
+
+/// For the audit.
+pub(super) fn verb(command: &Command) -> Option<&str> {
+    let first = match &command.task {
+        Task::Kubectl(kubectl) => kubectl.args.first().map(String::as_str),
+        _ => None,
+    };
+    // Anything else may be a value, and so a secret.
+    first.filter(|word| is_verb(word))
 }
 
 /// Whether a word begins a verb: `rollout` does.
@@ -120,7 +132,7 @@ fn is_verb(word: &str) -> bool {
 }
 
 /// Why it did not end by itself.
-fn reason(job: &Job, end: End) -> Option<String> {
+pub(super) fn reason(job: &Job, end: End) -> Option<String> {
     match end.outcome {
         Outcome::Timeout => Some(format!("ended after {} s", job.command.limit.as_secs_f64())),
         Outcome::Cancelled => Some("cancelled".to_owned()),

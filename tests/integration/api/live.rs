@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::api_server::{ApiServer, object};
 use crate::support::{Agent, eventually};
@@ -14,27 +14,29 @@ const PATH: &str = "/api/realtime/events";
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// One who looks on.
-struct Viewer {
+pub(super) struct Viewer {
     lines: Lines<BufReader<TcpStream>>,
-    head: Vec<String>,
+    pub(super) head: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Event {
+pub(super) struct Event {
     id: String,
-    kind: String,
-    data: Value,
+    pub(super) kind: String,
+    pub(super) data: Value,
 }
 
 impl Viewer {
     fn start(agent: &Agent, query: &str, fields: &str) -> Self {
+        let fields = format!("Authorization: Bearer test-api-token\r\n{fields}");
+        Self::of(agent, &format!("{PATH}{query}"), &fields)
+    }
+
+    /// Of whatever stream.
+    pub(super) fn of(agent: &Agent, target: &str, fields: &str) -> Self {
         let mut stream = TcpStream::connect(agent.address()).unwrap();
         stream.set_read_timeout(Some(SILENCE)).unwrap();
-        write!(
-            stream,
-            "GET {PATH}{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer test-api-token\r\n{fields}\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").unwrap();
         let mut lines = BufReader::new(stream).lines();
         let mut head = Vec::new();
         loop {
@@ -55,7 +57,7 @@ impl Viewer {
         }
     }
 
-    fn any(&mut self) -> Event {
+    pub(super) fn any(&mut self) -> Event {
         let mut event = Event {
             id: String::new(),
             kind: String::new(),
@@ -166,6 +168,7 @@ fn only_what_is_asked_for_is_told() {
     for (query, status) in [
         ("?kind=secret", 400),
         ("?label=a", 400),
+        ("?labelSelector=a%20b", 400),
         ("?kind=pod&kind=x", 200),
     ] {
         let viewer = Viewer::start(&agent, query, "");
@@ -206,4 +209,35 @@ fn many_look_on_by_one_thread_and_one_more_waits() {
     viewer.any();
     server.apply("pods", object("pods", "three"));
     assert_eq!(viewer.next().data["name"], "three");
+}
+
+#[test]
+fn labels_choose_and_what_nodes_use_is_told_when_it_is_measured() {
+    let server = ApiServer::start();
+    let sample = |millis: u32, at: &str| {
+        let usage = json!({"cpu": format!("{millis}m"), "memory": "100Ki"});
+        let item = json!({"metadata": {"name": "first"}, "timestamp": at, "usage": usage});
+        let all = json!({"kind": "NodeMetricsList", "items": [item]});
+        server.set_answer("/apis/metrics.k8s.io/v1beta1/nodes", all);
+    };
+    sample(250, "2024-05-01T10:00:00Z");
+    let agent = Agent::start(&server.kubeconfig(), &[]);
+    eventually("usage", || {
+        let nodes = agent.json("/api/k8s/nodes");
+        nodes.pointer("/items/0/usage").map(|_| ())
+    });
+    let mut viewer = Viewer::start(&agent, "", "");
+    assert_eq!(viewer.any().kind, "status");
+    let metrics = viewer.any();
+    assert_eq!(metrics.kind, "metrics");
+    let expected = json!([{"name": "first", "cpu_millis": 250, "memory_bytes": 102_400}]);
+    assert_eq!(metrics.data["nodes"], expected, "{metrics:?}");
+    assert_eq!(metrics.data["source"], "metrics-api");
+    let mut viewer = Viewer::start(&agent, "?labelSelector=app%3Dweb", "");
+    assert_eq!(viewer.any().kind, "status", "only changes with such labels");
+    server.apply("pods", object("pods", "other"));
+    let mut pod = object("pods", "one");
+    pod["metadata"]["labels"] = json!({"app": "web"});
+    server.apply("pods", pod);
+    assert_eq!(viewer.next().data["name"], "one");
 }

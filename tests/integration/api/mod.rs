@@ -5,6 +5,7 @@
 mod described;
 mod lists;
 mod live;
+mod logs;
 mod metrics;
 mod page;
 mod proxy;

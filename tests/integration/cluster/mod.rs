@@ -13,6 +13,7 @@ mod envelopes;
 mod kubectl;
 mod lending;
 mod levels;
+mod logs;
 mod manifests;
 mod pod;
 mod queries;
@@ -21,6 +22,7 @@ mod rights;
 mod roles;
 mod shown;
 mod streams;
+mod visits;
 
 use crate::support::{Agent, eventually};
 

@@ -5,6 +5,7 @@
 //! so that nobody takes its port while it is stopped.
 
 mod fault;
+mod logs;
 mod object;
 mod serve;
 mod store;
@@ -65,6 +66,11 @@ struct Shared {
     answers: Mutex<Answers>,
     /// None: nobody needs one.
     token: Mutex<String>,
+    /// Others that are accepted.
+    known: Mutex<Vec<String>>,
+    /// Tokens, and a word of what they are no good for.
+    denied: Mutex<Vec<(String, String)>>,
+    logs: logs::Logs,
     tls: Mutex<Option<Certificates>>,
     requests: Mutex<Vec<Request>>,
     grown: Condvar,
@@ -108,6 +114,9 @@ impl ApiServer {
             faults: Faults::default(),
             answers: Mutex::default(),
             token: Mutex::new(TOKEN.to_owned()),
+            known: Mutex::default(),
+            denied: Mutex::default(),
+            logs: logs::Logs::default(),
             tls: Mutex::new(tls.then(|| Certificates::new(ip))),
             requests: Mutex::default(),
             grown: Condvar::new(),
@@ -377,7 +386,15 @@ impl Shared {
     }
 
     fn admits(&self, request: &Request) -> bool {
-        let expected = format!("Bearer {}", lock(&self.token));
-        request.authorization.as_ref() == Some(&expected)
+        let is = |token: &str| request.token() == Some(token);
+        is(&lock(&self.token)) || lock(&self.known).iter().any(|token| is(token))
+    }
+
+    /// Whether the request is about something that its token is no good for.
+    fn denies(&self, request: &Request) -> bool {
+        let about = format!("{} {}", request.path, request.body);
+        lock(&self.denied)
+            .iter()
+            .any(|(token, what)| request.token() == Some(token) && about.contains(what.as_str()))
     }
 }

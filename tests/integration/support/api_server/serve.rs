@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Op, status};
+use super::logs;
 use super::store::{Cut, KINDS, Listed, Message};
 use super::tls::Stream;
 use super::{Request, Shared};
@@ -135,6 +136,13 @@ fn right(mut stream: Stream, request: &Request, shared: &Shared) -> io::Result<N
         };
         return watch(stream, &told);
     }
+    if shared.admits(request)
+        && !shared.denies(request)
+        && let Some(told) = shared.logs.open(request)
+    {
+        logs::send(stream, &told)?;
+        return Ok(Next::End);
+    }
     let (code, body) = once(request, shared);
     write(&mut stream, code, "", body.as_bytes())?;
     Ok(Next::Stay(stream))
@@ -167,8 +175,14 @@ fn once(request: &Request, shared: &Shared) -> (u16, String) {
             (200, json!({"metadata": metadata}).to_string())
         }
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => {
-            (201, json!({"status": {"allowed": true}}).to_string())
+            let allowed = !shared.denies(request);
+            (201, json!({"status": {"allowed": allowed}}).to_string())
         }
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews" => {
+            let user = json!({"username": request.token()});
+            (201, json!({"status": {"userInfo": user}}).to_string())
+        }
+        _ if shared.denies(request) => (403, status(403, "Forbidden")),
         _ => (404, status(404, "NotFound")),
     }
 }
@@ -224,6 +238,11 @@ impl Request {
     pub(super) fn is_last(&self) -> bool {
         let mut lines = self.head.lines();
         lines.any(|line| line.eq_ignore_ascii_case("connection: close"))
+    }
+
+    /// Of whoever asks.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.authorization.as_deref()?.strip_prefix("Bearer ")
     }
 
     pub(crate) fn op(&self) -> Op {
