@@ -12,4 +12,6 @@ mod program;
 pub use figures::{Figures, Table};
 pub use load::{Connection, throughput};
 pub use printed::{Printed, printed};
-pub use program::{Program, Usage, has_cluster, kubectl, ours, resident_peak};
+pub use program::{
+    Program, TOKEN, Usage, agent, has_cluster, kubectl, listening, ours, resident_peak,
+};

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use benches::{Connection, Figures, Program, Table, throughput};
+use benches::{Connection, Figures, Program, Table, listening, throughput};
 use pipeops_agent::group::Group;
 use pipeops_agent::health::Beats;
 use pipeops_agent::http::{Body, Front, Options, Request, Response};
@@ -117,9 +117,7 @@ fn count(number: usize) -> f64 {
 
 fn start(server: &str) -> Outcome<(Program, SocketAddr)> {
     let mut command = Command::new(env::current_exe()?);
-    let mut program = Program::start(command.arg(server))?;
-    let line = program.wait_line("listening on ")?;
-    let address = line.rsplit(' ').next().unwrap_or_default().parse()?;
+    let (mut program, address) = listening(command.arg(server))?;
     program.ignore_output();
     Ok((program, address))
 }

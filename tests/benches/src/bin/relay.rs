@@ -1,7 +1,6 @@
 //! 5,000 pods in one answer, through `/api/k8s/raw`: beside the same answer straight from the
 //! server, and beside `kubectl proxy`. curl asks for all of them.
 
-use std::env;
 use std::error::Error;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -9,13 +8,12 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::{Figures, Program, Table, has_cluster, kubectl};
+use benches::{Figures, Program, TOKEN, Table, agent, has_cluster, kubectl};
 use many_pods::ManyPods;
 
 const PODS: usize = 5_000;
 const RUNS: usize = 7;
 const PATH: &str = "/api/v1/pods";
-const TOKEN: &str = "bench";
 /// Until kubectl listens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -43,7 +41,7 @@ fn compare() -> Outcome<()> {
     server.write_kubeconfig(&kubeconfig)?;
     let mut ways = [
         Way::new(format!("{}{PATH}", server.url()), Vec::new(), None),
-        agent(&kubeconfig, folder.path())?,
+        passed_on(&kubeconfig, folder.path())?,
         proxy(&kubeconfig)?,
     ];
     for _ in 0..RUNS {
@@ -65,18 +63,8 @@ fn compare() -> Outcome<()> {
     Ok(())
 }
 
-fn agent(kubeconfig: &Path, state: &Path) -> Outcome<Way> {
-    let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
-    let mut command = Command::new(agent);
-    command
-        .env_clear()
-        .env("KUBECONFIG", kubeconfig)
-        .env("PIPEOPS_API_TOKEN", TOKEN)
-        .env("PIPEOPS_LISTEN", "127.0.0.1:0")
-        .env("PIPEOPS_STATE_DIR", state);
-    let mut program = Program::start(&mut command)?;
-    let line = program.wait_line("listening on ")?;
-    let address = line.rsplit(' ').next().unwrap_or_default().to_owned();
+fn passed_on(kubeconfig: &Path, state: &Path) -> Outcome<Way> {
+    let (mut program, address) = agent(kubeconfig, state, &[])?;
     program.wait_line("watching pods")?;
     program.ignore_output();
     program.at_rest()?;
