@@ -6,11 +6,13 @@
 
 mod figures;
 mod load;
+mod peer;
 mod printed;
 mod program;
 
 pub use figures::{Figures, Table};
-pub use load::{Connection, throughput};
+pub use load::{Connection, PATIENCE, throughput};
+pub use peer::serve_tiny_http;
 pub use printed::{Printed, printed};
 pub use program::{
     Program, TOKEN, Usage, agent, has_cluster, kubectl, listening, ours, resident_peak,

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use benches::{Connection, Figures, Program, Table, listening, throughput};
+use benches::{Connection, Figures, Program, Table, listening, serve_tiny_http, throughput};
 use pipeops_agent::group::Group;
 use pipeops_agent::health::Beats;
 use pipeops_agent::http::{Body, Front, Options, Request, Response};
@@ -30,7 +30,8 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> Outcome<()> {
     match env::args().nth(1).as_deref() {
         Some(OURS) => serve_ours(),
-        Some(PEER) => serve_peer(),
+        // As many threads as our workers.
+        Some(PEER) => serve_tiny_http(&body(), Options::default().workers),
         _ => compare(),
     }
 }
@@ -141,31 +142,6 @@ fn serve_ours() -> Outcome<()> {
     let mut group = Group::default();
     front.add_to(&mut group, Arc::new(handler), &Beats::new(Instant::now()))?;
     group.run(Duration::from_secs(1)).outcome?;
-    Ok(())
-}
-
-fn serve_peer() -> Outcome<()> {
-    let server = tiny_http::Server::http("127.0.0.1:0")?;
-    tell(
-        server
-            .server_addr()
-            .to_ip()
-            .map(|address| address.to_string()),
-    );
-    let body = body();
-    let json = tiny_http::Header::from_bytes("Content-Type", "application/json");
-    let json = json.map_err(|()| io::Error::other("no header"))?;
-    // As many threads as our workers.
-    std::thread::scope(|scope| {
-        for _ in 0..Options::default().workers {
-            scope.spawn(|| {
-                for request in server.incoming_requests() {
-                    let response = tiny_http::Response::from_data(body.clone());
-                    let _ = request.respond(response.with_header(json.clone()));
-                }
-            });
-        }
-    });
     Ok(())
 }
 
