@@ -6,7 +6,7 @@
 main() {
 	build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	case ${1-logs} in apply | get | logs | relay) node_up ;; esac
+	case ${1-logs} in apply | get | latency | logs | relay) node_up ;; esac
 	for source in tests/benches/src/bin/*; do
 		name=$(basename "$source" .rs)
 		if [ $# -eq 0 ] || [ "$1" = "$name" ]; then
@@ -22,7 +22,7 @@ simulate() { # PODS
 	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || tests/cluster/cluster scale "$1"
 }
 
-# Logs are read and objects applied on a real node, where this machine can have one; else those
+# Logs are read, objects applied and changed on a real node, where this machine can have one; else those
 # benchmarks say so.
 node_up() {
 	export CLUSTER_NAME="bench-$$"

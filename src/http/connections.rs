@@ -70,7 +70,9 @@ impl Connections {
         let open = Open {
             stream: Arc::clone(&stream),
             connection: Connection::new(peer, &self.rules, now),
-            readable: false,
+            // Most have sent their request by now. In a storm, whoever waits for epoll to say so may be
+            // closed as idle before.
+            readable: true,
             writable: true,
             ended: false,
             held: 0,

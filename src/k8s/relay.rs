@@ -21,7 +21,7 @@ use crate::pour::pour;
 use crate::secret::Secret;
 
 /// Bytes that may wait for either side before the other has to.
-const ROOM: usize = 64 * 1024;
+const ROOM: usize = 128 * 1024;
 const CHUNK: usize = 16 * 1024;
 /// Until the answer begins; the server itself gives up after a minute.
 const ANSWER: Duration = Duration::from_secs(65);

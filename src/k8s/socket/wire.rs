@@ -3,7 +3,7 @@
 //! Both directions belong to one thread, which waits in poll(2) for the connection and
 //! for what it copies from: a TLS connection cannot be cut into a reader and a writer.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -153,11 +153,18 @@ fn receive(
             return Err(broken(error));
         }
     };
-    let size = state.plaintext_bytes_to_read();
-    let start = inbox.len();
-    inbox.resize(start + size, 0);
-    tls.reader()
-        .read_exact(inbox.get_mut(start..).unwrap_or_default())?;
+    let mut left = state.plaintext_bytes_to_read();
+    inbox.reserve(left);
+    let mut reader = tls.reader();
+    while left > 0 {
+        // Appended as it lies there. A place of zeros to read into took a quarter of the time that a
+        // long answer costs: a binary made for size fills it byte by byte.
+        let piece = reader.fill_buf()?;
+        inbox.extend_from_slice(piece);
+        let count = piece.len();
+        reader.consume(count);
+        left = left.saturating_sub(count);
+    }
     Ok(!state.peer_has_closed())
 }
 

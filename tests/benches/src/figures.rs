@@ -17,6 +17,15 @@ impl Figures {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
 
+    /// What that share of them, 0.99 for example, is not above; 0 when there is none.
+    pub fn below(&self, share: f64) -> f64 {
+        let count = u32::try_from(self.0.len()).map_or(0.0, f64::from);
+        let most = (0..)
+            .zip(&self.0)
+            .find(|(at, _)| f64::from(*at) + 1.0 >= share * count);
+        most.map_or(0.0, |(_, figure)| *figure)
+    }
+
     /// 0 when there is none.
     pub fn highest(&self) -> f64 {
         self.0.last().copied().unwrap_or_default()
@@ -126,6 +135,8 @@ mod tests {
         let figures: Figures = [9.0, 1.0, 5.0].into_iter().collect();
         assert!((figures.median() - 5.0).abs() < f64::EPSILON);
         assert_eq!(figures.text(), "5.00 (1.00 .. 9.00)");
+        assert!((figures.below(0.6) - 5.0).abs() < f64::EPSILON);
+        assert!((figures.below(0.7) - 9.0).abs() < f64::EPSILON);
         assert!(Figures::default().median().abs() < f64::EPSILON);
     }
 }

@@ -6,10 +6,14 @@
 
 mod figures;
 mod load;
+mod peer;
 mod printed;
 mod program;
 
 pub use figures::{Figures, Table};
-pub use load::{Connection, throughput};
+pub use load::{Connection, PATIENCE, throughput};
+pub use peer::serve_tiny_http;
 pub use printed::{Printed, printed};
-pub use program::{Program, Usage, has_cluster, kubectl, ours, resident_peak};
+pub use program::{
+    Program, TOKEN, Usage, agent, has_cluster, kubectl, listening, ours, resident_peak,
+};

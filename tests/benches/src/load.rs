@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longest silence before a request counts as not answered.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// A thread sends on all of its connections, then reads all answers.
 const PER_THREAD: usize = 4;
 

@@ -3,6 +3,8 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -43,6 +45,43 @@ pub fn ours() -> Command {
 #[must_use]
 pub fn kubectl() -> Command {
     Command::new(env::var_os("PIPEOPS_TEST_KUBECTL").unwrap_or_default())
+}
+
+/// What opens the routes below `/api` of [`agent`].
+pub const TOKEN: &str = "0123456789abcdef";
+
+/// Starts the agent on a free port, with that kubeconfig and these variables besides, and waits
+/// until it listens; `state` is a folder of its own.
+///
+/// # Errors
+/// It cannot be started, or does not listen.
+pub fn agent(
+    kubeconfig: &Path,
+    state: &Path,
+    set: &[(&str, &str)],
+) -> io::Result<(Program, SocketAddr)> {
+    let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
+    let mut command = Command::new(agent);
+    command
+        .env_clear()
+        .env("KUBECONFIG", kubeconfig)
+        .env("PIPEOPS_API_TOKEN", TOKEN)
+        .env("PIPEOPS_LISTEN", "127.0.0.1:0")
+        .env("PIPEOPS_STATE_DIR", state)
+        .envs(set.iter().copied());
+    listening(&mut command)
+}
+
+/// Starts a program that says where it listens, and waits until it does.
+///
+/// # Errors
+/// It cannot be started, or does not listen.
+pub fn listening(command: &mut Command) -> io::Result<(Program, SocketAddr)> {
+    let mut program = Program::start(command)?;
+    let line = program.wait_line("listening on ")?;
+    let address = line.rsplit(' ').next().unwrap_or_default();
+    let address = address.parse().map_err(io::Error::other)?;
+    Ok((program, address))
 }
 
 /// Whether there is a cluster to measure on; says so if not.

@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 mod commands;
+mod dashboard;
 mod memory;
 mod size;
 mod time;

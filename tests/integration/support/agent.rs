@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{Answer, SOON, program, request, request_with};
 
 /// What opens the routes below `/api` of every agent that a test starts.
-const API_TOKEN: &str = "test-api-token";
+pub(crate) const API_TOKEN: &str = "test-api-token";
 
 /// A running agent; dropping it kills it.
 #[derive(Debug)]

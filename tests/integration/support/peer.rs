@@ -126,6 +126,14 @@ impl Peer {
         heard
     }
 
+    /// The status of the first answer; none if the connection ended before.
+    pub(crate) fn status(&mut self) -> Option<u16> {
+        let mut bytes = [0; 12];
+        self.0.read_exact(&mut bytes).ok()?;
+        let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
+        std::str::from_utf8(status).ok()?.parse().ok()
+    }
+
     /// Waits so long for a byte; false when none came.
     pub(crate) fn hears_within(&mut self, time: Duration) -> bool {
         self.patience(time);

@@ -1,5 +1,5 @@
 //! An API server that has many pods and nothing else, for measuring whoever follows
-//! them: TLS, pages with `limit` and `continue`, watches that stay open.
+//! them: TLS, pages with `limit` and `continue`, watches that stay open and tell what changes.
 //!
 //! It answers from memory, so that little of what is measured is its own time. It
 //! looks at no token and at no field selector.
@@ -17,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use serve::Served;
 
 /// A server that runs as long as its process.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct ManyPods {
     address: SocketAddr,
     ca: String,
     bytes: usize,
-    pods: Arc<[String]>,
+    served: Arc<Served>,
 }
 
 impl ManyPods {
@@ -33,21 +34,26 @@ impl ManyPods {
     /// # Errors
     /// There is no port, or no certificate can be made.
     pub fn start(count: usize) -> io::Result<Self> {
-        let pods: Arc<[String]> = (0..count).map(pod::text).collect();
-        let bytes = pods.iter().map(String::len).sum();
+        let served = Arc::new(Served::new(count));
+        let bytes = served.pods.iter().map(String::len).sum();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (ca, config) = tls::certificates().map_err(io::Error::other)?;
         thread::Builder::new().name("many-pods".to_owned()).spawn({
-            let pods = Arc::clone(&pods);
-            move || serve::accept(&listener, &config, &pods)
+            let served = Arc::clone(&served);
+            move || serve::accept(&listener, &config, &served)
         })?;
         Ok(Self {
             address,
             ca,
             bytes,
-            pods,
+            served,
         })
+    }
+
+    /// So many pods change, each to another state; whoever watches pods is told.
+    pub fn change(&self, count: usize) {
+        self.served.change(count);
     }
 
     /// The processor time in which `serde_json` reads the same pods into its values: what
@@ -57,7 +63,7 @@ impl ManyPods {
     /// The kernel does not say what time a thread has had.
     pub fn yardstick(&self) -> io::Result<Duration> {
         let before = spent()?;
-        for pod in &*self.pods {
+        for pod in &self.served.pods {
             serde_json::from_str::<Value>(pod)?;
         }
         Ok(spent()?.saturating_sub(before))

@@ -34,6 +34,16 @@ pub(crate) fn text(at: usize) -> String {
     pod.to_string()
 }
 
+/// The same pod at another version, which is its state, too.
+pub(crate) fn changed(at: usize, version: usize) -> String {
+    let own = format!("\"resourceVersion\":\"{}\"", 10_000 + at);
+    let other = format!("\"resourceVersion\":\"{version}\"");
+    let state = format!("\"status\":{{\"reason\":\"Change{version}\",");
+    text(at)
+        .replace(&own, &other)
+        .replace("\"status\":{", &state)
+}
+
 fn uid(at: usize) -> String {
     format!("{at:08x}-5b1e-4c3a-8f2d-{:012x}", at * 2_654_435_761)
 }
@@ -130,5 +140,13 @@ mod tests {
         let mean = sizes.iter().sum::<usize>() / sizes.len();
         assert!((5_700..6_300).contains(&mean), "{mean}");
         assert_ne!(text(1), text(2));
+    }
+
+    #[test]
+    fn a_change_has_another_version_and_another_state() {
+        let pod: Value = serde_json::from_str(&changed(1, 1_007)).unwrap();
+        assert_eq!(pod["metadata"]["resourceVersion"], "1007");
+        assert_eq!(pod["status"]["reason"], "Change1007");
+        assert_eq!(pod["status"]["phase"], "Running");
     }
 }

@@ -1,40 +1,80 @@
-//! Answers lists from memory and holds watches open.
+//! Answers lists from memory, holds watches open and tells them what changes.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
+use crate::pod;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const PODS: &str = "/api/v1/pods";
-/// The version of everything: nothing ever changes.
-const VERSION: &str = "1000";
+/// The version of every list; each change since then has the next.
+const VERSION: usize = 1_000;
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
+/// What is served.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// As lists have them, for ever.
+    pub(crate) pods: Vec<String>,
+    /// What watches are told after that, in its order.
+    changes: Mutex<Vec<String>>,
+    changed: Condvar,
+}
+
+impl Served {
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            pods: (0..count).map(pod::text).collect(),
+            changes: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// So many pods change, one after the other.
+    pub(crate) fn change(&self, count: usize) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..count {
+            let number = changes.len() + 1;
+            let pod = pod::changed(number % self.pods.len(), VERSION + number);
+            changes.push(format!("{{\"type\":\"MODIFIED\",\"object\":{pod}}}\n"));
+        }
+        self.changed.notify_all();
+    }
+
+    /// What came behind so many changes; waits for it.
+    fn after(&self, told: usize) -> Vec<String> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.changed.wait_while(changes, |all| all.len() <= told);
+        let changes = changes.unwrap_or_else(PoisonError::into_inner);
+        changes.get(told..).unwrap_or_default().to_vec()
+    }
+}
+
 /// Serves each connection on a thread of its own, for ever.
-pub(crate) fn accept(listener: &TcpListener, config: &Arc<ServerConfig>, pods: &Arc<[String]>) {
+pub(crate) fn accept(listener: &TcpListener, config: &Arc<ServerConfig>, served: &Arc<Served>) {
     for socket in listener.incoming().filter_map(Result::ok) {
-        let (config, pods) = (Arc::clone(config), Arc::clone(pods));
+        let (config, served) = (Arc::clone(config), Arc::clone(served));
         let body = move || {
             // A peer that goes away is its own business.
-            let _ = converse(socket, config, &pods);
+            let _ = converse(socket, config, &served);
         };
         let _ = thread::Builder::new().spawn(body);
     }
 }
 
-fn converse(socket: TcpStream, config: Arc<ServerConfig>, pods: &[String]) -> io::Result<()> {
+fn converse(socket: TcpStream, config: Arc<ServerConfig>, served: &Served) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, socket));
     while let Some(target) = request(&mut stream)? {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         if parameter(query, "watch").is_some_and(|value| value != "false" && value != "0") {
-            return watch(&mut stream);
+            return watch(&mut stream, path, query, served);
         }
-        let (status, body) = answer(path, query, pods);
+        let (status, body) = answer(path, query, &served.pods);
         let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -91,14 +131,31 @@ fn list(items: &str, next: Option<usize>) -> String {
     )
 }
 
-/// Says nothing until the peer goes away.
-fn watch(stream: &mut BufReader<Stream>) -> io::Result<()> {
+/// Tells the changes of pods for ever; of others nothing, until the peer goes away.
+fn watch(
+    stream: &mut BufReader<Stream>,
+    path: &str,
+    query: &str,
+    served: &Served,
+) -> io::Result<()> {
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.get_mut().write_all(head.as_bytes())?;
     stream.get_mut().flush()?;
-    io::copy(&mut stream.by_ref().take(1), &mut io::sink())?;
-    Ok(())
+    if path != PODS {
+        io::copy(&mut stream.by_ref().take(1), &mut io::sink())?;
+        return Ok(());
+    }
+    let version = parameter(query, "resourceVersion").and_then(|text| text.parse().ok());
+    let mut told = version.unwrap_or(VERSION).saturating_sub(VERSION);
+    loop {
+        for line in served.after(told) {
+            told += 1;
+            let chunk = format!("{:x}\r\n{line}\r\n", line.len());
+            stream.get_mut().write_all(chunk.as_bytes())?;
+        }
+        stream.get_mut().flush()?;
+    }
 }
 
 fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::{Figures, Program, Table};
+use benches::{Figures, Program, TOKEN, Table, agent, listening};
 
 const VIEWERS: usize = 500;
 const CHANGES: usize = 100;
@@ -94,22 +94,15 @@ impl Seen {
              contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
         );
         std::fs::write(&config, text)?;
-        let agent = env::var_os("PIPEOPS_BIN").unwrap_or_else(|| "bin/pipeops-agent".into());
-        let mut command = Command::new(agent);
-        command
-            .env_clear()
-            .env("KUBECONFIG", config)
-            .env("PIPEOPS_LISTEN", "127.0.0.1:0")
-            .env("PIPEOPS_STREAMS", "600")
-            .env("PIPEOPS_API_TOKENS_FILE", tokens(folder.path())?)
-            .env("PIPEOPS_STATE_DIR", folder.path());
-        let (program, address) = start(&mut command)?;
+        let (mut program, address) = agent(&config, folder.path(), &[("PIPEOPS_STREAMS", "600")])?;
+        program.ignore_output();
         self.measure(&program, address, mark, move || go.open())
     }
 
     fn measure_peer(&mut self) -> Outcome<()> {
         let mut command = Command::new(env::current_exe()?);
-        let (program, address) = start(command.arg(PEER))?;
+        let (mut program, address) = listening(command.arg(PEER))?;
+        program.ignore_output();
         self.measure(&program, address, EVENTS, move || {
             let _ = TcpStream::connect(address).and_then(|mut stream| stream.write_all(b"GO\n"));
         })
@@ -141,22 +134,8 @@ impl Seen {
     }
 }
 
-fn tokens(folder: &std::path::Path) -> io::Result<std::path::PathBuf> {
-    let path = folder.join("tokens");
-    std::fs::write(&path, "read bench 0123456789abcdef\n")?;
-    Ok(path)
-}
-
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
-}
-
-fn start(command: &mut Command) -> Outcome<(Program, SocketAddr)> {
-    let mut program = Program::start(command)?;
-    let line = program.wait_line("listening on ")?;
-    let address = line.rsplit(' ').next().unwrap_or_default().parse()?;
-    program.ignore_output();
-    Ok((program, address))
 }
 
 /// One who looks on.
@@ -170,7 +149,7 @@ struct Viewer {
 impl Viewer {
     fn open(address: SocketAddr, mark: &'static [u8]) -> io::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
-        let token = "Host: a\r\nAuthorization: Bearer 0123456789abcdef\r\n";
+        let token = format!("Host: a\r\nAuthorization: Bearer {TOKEN}\r\n");
         if mark == SOCKET {
             let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";

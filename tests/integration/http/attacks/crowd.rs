@@ -1,10 +1,13 @@
 //! More idle connections than anybody needs.
 
 use std::fs;
+use std::time::{Duration, Instant};
+
+use ::crowd::Crowd;
 
 use super::{Target, freeze, thaw};
-use crate::support::eventually;
 use crate::support::peer::Peer;
+use crate::support::{API_TOKEN, eventually};
 
 const GET: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Connections at most.
@@ -90,6 +93,32 @@ fn a_burst_waits_in_the_backlog() {
         let heard = peer.rest();
         assert!(matches!(heard.statuses()[..], [200 | 503]), "{heard:?}");
     }
+    target.unharmed();
+}
+
+/// Of whoever does harm in any way as many as there are places, and half as many again.
+#[test]
+fn a_crowd_of_every_kind_keeps_nobody_waiting() {
+    const LONG: Duration = Duration::from_secs(5);
+    let target = Target::start();
+    let crowd = Crowd::start(target.address(), API_TOKEN, CAP + CAP / 2).unwrap();
+    let began = Instant::now();
+    let (mut times, mut failed) = (Vec::new(), 0);
+    while began.elapsed() < LONG {
+        let asked = Instant::now();
+        let mut peer = target.connect();
+        peer.send(GET);
+        match peer.status() {
+            Some(200) => times.push(asked.elapsed()),
+            _ => failed += 1,
+        }
+    }
+    assert!(crowd.opened() > 1_000, "{}", crowd.opened());
+    drop(crowd);
+    times.sort_unstable();
+    let (count, median) = (times.len(), times[times.len() / 2]);
+    assert!(median < Duration::from_millis(100), "{median:?}");
+    assert!(failed * 50 <= count, "{failed} failed, {count} did not");
     target.unharmed();
 }
 
