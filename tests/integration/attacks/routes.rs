@@ -140,6 +140,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     post("/api/k8s/proxy", Kind::Envelope, LETTER, 200),
     get("/api/realtime/events", Kind::Events),
+    get("/api/realtime/logs", Kind::Events),
     at("/ws", Kind::Socket, "/ws", 101),
     post("/api/realtime/tickets", Kind::Ticket, "{}", 201),
     post("/api/session", Kind::Session, LOGIN, 200),

@@ -179,8 +179,8 @@ const FORGED: &[Attack] = &[
     },
     Attack {
         name: "a ticket that was never given",
-        change: |_, ask| {
-            if ask.target.starts_with(b"/ws") || ask.target.starts_with(b"/api/realtime/events") {
+        change: |route, ask| {
+            if route.kind.is_endless() {
                 ask.target.extend(*b"?ticket=dGlja2V0");
             }
         },

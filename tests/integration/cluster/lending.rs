@@ -94,6 +94,11 @@ const OWN: &[(&str, Each)] = &[
     ("/api/realtime/events?kind=pod&namespace=@NAME@", LISTS),
     ("/api/realtime/events?namespace=kube-system", NOBODY),
     ("/api/realtime/events?kind=node", NOBODY),
+    // Which pods there are is told, too.
+    ("/api/realtime/logs", NOBODY),
+    ("/api/realtime/logs?namespace=@NAME@", NOBODY),
+    ("/api/realtime/logs?namespace=@NAME@&pod=talker", LOGS),
+    ("/api/realtime/logs?namespace=kube-system&pod=any", NOBODY),
 ];
 /// Paths of the API server, below `/api/k8s/raw` and in envelopes.
 const THEIRS: &[(&str, Each)] = &[
