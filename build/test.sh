@@ -4,7 +4,6 @@
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-new_node=budget::memory::a_new_local_node_is_followed_in_2_5_mb
 told=target/test
 
 main() {
@@ -35,21 +34,21 @@ main() {
 
 # What waits more than it works, each on a cluster of its own: nobody stops another's parts.
 together() {
+	began=$(date +%s)
 	beside alone build/test-alone.sh
-	beside life env -u PIPEOPS_TEST_CLUSTER build/test-e2e.sh life
+	beside life build/test-life.sh
+	beside endurance cargo test --locked --test integration endurance::
 	beside scripts env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
-	# While nobody else has been at the node.
-	part new-node cargo test --locked --test integration "$new_node" -- --show-output
-	part tests cargo test --locked -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
+	part tests cargo test --locked -- --skip budget:: --skip alone:: --skip endurance:: --test-threads "$((3 * $(nproc)))"
 	for one in $beside; do
-		part "${one#*:}" ended "${one%%:*}" "$told/${one#*:}"
+		ended "${one%%:*}" "${one#*:}"
 	done
 	beside=''
 }
 
 # One by one, beside nothing else: these judge times, or ask much of a small share of the processor.
 apart() {
-	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output --skip "$new_node"
+	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output --skip a_new_local_node
 	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || part load build/test-e2e.sh load
 }
 
@@ -70,11 +69,10 @@ beside() { # NAME COMMAND...
 	beside="$beside $!:$name"
 }
 
-ended() { # PID FILE
-	status=0
-	wait "$1" || status=$?
-	cat "$2"
-	return $status
+ended() { # PID NAME
+	wait "$1" || failed="$failed $2"
+	cat "$told/$2"
+	say "$2: $(($(date -r "$told/$2" +%s) - began)) s, beside the others"
 }
 
 end() {

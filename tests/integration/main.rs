@@ -8,6 +8,7 @@ mod cluster;
 mod commands;
 mod config;
 mod control;
+mod endurance;
 mod http;
 mod image;
 mod kubernetes;

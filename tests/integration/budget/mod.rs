@@ -29,7 +29,7 @@ use crate::support::{Agent, eventually};
 const QUIET: Duration = Duration::from_millis(300);
 
 /// The binary as it is shipped, or a line that says what is not tested.
-fn shipped(what: &str) -> Option<PathBuf> {
+pub(crate) fn shipped(what: &str) -> Option<PathBuf> {
     let named = env::var_os("PIPEOPS_BIN").map(PathBuf::from);
     let found = named.filter(|file| fs::read(file).is_ok_and(|bytes| !debuggable(&bytes)));
     if found.is_none() {
