@@ -63,6 +63,10 @@ impl Errands {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// # Errors
     /// There is none of that id.
     pub(super) fn cancel(&self, id: &str) -> Result<(), String> {

@@ -79,6 +79,11 @@ impl Guest {
         }
     }
 
+    /// Whether something runs.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.errands.is_empty()
+    }
+
     /// Until something is to be done.
     pub(super) fn rest(&self, waiting: usize, now: Instant) -> Option<Duration> {
         self.errands.rest(waiting, now)

@@ -29,6 +29,7 @@ const KNOWN: &str = "subscribe, unsubscribe, command, cancel and ping are known"
 
 /// Codes of closing (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
+const AWAY: u16 = 1001;
 const BROKEN: u16 = 1002;
 const NO_TEXT: u16 = 1007;
 const POLICY: u16 = 1008;
@@ -274,6 +275,11 @@ impl Socket {
         self.closed = true;
     }
 
+    /// It has lasted long enough.
+    pub(super) fn part(&mut self, view: &mut View, now: Instant) {
+        self.close(AWAY, "come again, to be judged anew", view, now);
+    }
+
     fn close(&mut self, code: u16, reason: &str, view: &mut View, now: Instant) {
         if self.closing.is_none() {
             let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
@@ -500,6 +506,18 @@ mod tests {
         let told = client.send(&close);
         assert_eq!(told[0].0, CLOSE);
         assert!(client.socket.has_ended());
+    }
+
+    #[test]
+    fn who_has_looked_on_for_long_is_asked_to_come_again() {
+        let mut client = client();
+        client.socket.part(&mut client.view, client.now);
+        let told = client.told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, CLOSE);
+        assert!(told[0].1.ends_with("come again, to be judged anew"), "{told:?}");
+        assert!(client.socket.due(&mut client.view, client.now), "it may answer");
+        assert!(!client.socket.due(&mut client.view, client.now + FAREWELL));
     }
 
     #[test]

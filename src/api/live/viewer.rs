@@ -19,6 +19,10 @@ use crate::http::Taken;
 
 /// Between two events of type `status`: also the sign that the connection lives.
 pub(super) const BEAT: Duration = Duration::from_secs(15);
+/// How long somebody looks on, or up to twice that: rights are judged when a stream begins. As
+/// watches of Kubernetes last (`--min-request-timeout`).
+const LIFE: Duration = Duration::from_secs(30 * 60);
+const END: &[u8] = br#"{"reason":"streams end after 30 to 60 minutes: come again, to be judged anew"}"#;
 /// Who takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(10);
 /// Who lets so much wait has fallen behind: it comes again and is told from there.
@@ -71,6 +75,9 @@ impl Viewer {
             guest.turn(socket.take_orders(), &mut self.view, now);
         }
         self.view.look(snapshot, feed, now);
+        if self.is_over(now) {
+            self.part(now);
+        }
         if let Some(socket) = &mut self.socket
             && !socket.due(&mut self.view, now)
         {
@@ -81,8 +88,20 @@ impl Viewer {
         }
         let sent = self.view.send(self.taken.stream(), now);
         self.writable = self.view.out.len() == 0;
-        let ends = self.socket.as_ref().is_some_and(Socket::has_ended);
-        sent && !(ends && self.writable)
+        let ended = self.socket.as_ref().is_some_and(Socket::has_ended);
+        sent && !((ended || self.view.has_parted) && self.writable)
+    }
+
+    /// What runs as it was allowed to is not cut.
+    fn is_over(&self, now: Instant) -> bool {
+        self.view.is_over(now) && !self.guest.as_ref().is_some_and(Guest::is_busy)
+    }
+
+    fn part(&mut self, now: Instant) {
+        match &mut self.socket {
+            Some(socket) => socket.part(&mut self.view, now),
+            None => self.view.part(),
+        }
     }
 
     /// What it says; false when it has left.
@@ -147,6 +166,9 @@ pub(super) struct View {
     pub(super) out: Queue,
     next_beat: Instant,
     moved: Instant,
+    until: Instant,
+    /// It was told the end.
+    has_parted: bool,
 }
 
 impl View {
@@ -177,6 +199,8 @@ impl View {
             out,
             next_beat: now,
             moved: now,
+            until: now + LIFE.mul_f64(1.0 + fastrand::f64()),
+            has_parted: false,
         }
     }
 
@@ -195,6 +219,17 @@ impl View {
         self.logs = None;
     }
 
+    fn is_over(&self, now: Instant) -> bool {
+        now >= self.until && !self.has_parted
+    }
+
+    /// Tells those who cannot be told otherwise why it ends.
+    fn part(&mut self) {
+        self.quiet();
+        self.has_parted = true;
+        self.out.push(message(self.form, "end", None, END));
+    }
+
     /// Who took all has been patient until now.
     fn settle(&mut self, now: Instant) {
         if self.out.len() == 0 {
@@ -206,7 +241,8 @@ impl View {
     fn rest(&self, now: Instant) -> Duration {
         let beat = self.filter.as_ref().map(|_| self.next_beat);
         let stall = (self.out.len() > 0).then_some(self.moved + STALL);
-        let next = [beat, stall].into_iter().flatten().min();
+        let end = (now < self.until).then_some(self.until);
+        let next = [beat, stall, end].into_iter().flatten().min();
         let rest = next.map_or(BEAT, |next| next.saturating_duration_since(now));
         let waiting = self.out.len();
         let logs = self.logs.as_ref().map(|logs| logs.rest(waiting, now));
@@ -365,6 +401,24 @@ mod tests {
             1,
             "a sign of life"
         );
+    }
+
+    #[test]
+    fn who_has_looked_on_for_long_is_told_the_end_once() {
+        let mut state = state();
+        let now = Instant::now();
+        let mut view = view(None, now);
+        told(&mut view, &mut state, now);
+        assert!(!view.is_over(now + LIFE), "at least so long");
+        let end = now + 2 * LIFE;
+        assert!(view.is_over(end), "at most so long");
+        assert!(view.rest(view.until - Duration::from_secs(1)) <= Duration::from_secs(1));
+        view.part();
+        assert!(!view.is_over(end));
+        add(&mut state, "later");
+        let events = told(&mut view, &mut state, end);
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert!(events[0].starts_with("event: end\ndata: {\"reason\":"), "{events:?}");
     }
 
     #[test]
