@@ -215,13 +215,17 @@ fn judge(
     };
     match may {
         Ok(true) => Ok(Speaker::Agent),
-        Ok(false) => Err(format!(
-            "an API token of the scope {} is not good for that; send a token of Kubernetes \
-             (kubectl create token NAME) for what its owner may do",
-            scope.as_str()
-        )),
+        Ok(false) => Err(exceeded(scope)),
         Err(problem) => Err(problem),
     }
+}
+
+fn exceeded(scope: Scope) -> String {
+    let scope = scope.as_str();
+    format!(
+        "an API token of the scope {scope} is not good for that; send a token of Kubernetes \
+         (kubectl create token NAME) for what its owner may do"
+    )
 }
 
 /// Whether even who only gets that is let into something. A page of a pod (`proxy`) would be one
@@ -344,7 +348,8 @@ mod tests {
     fn a_scope_is_good_for_so_much() {
         const POD: &str = "/api/v1/namespaces/a/pods/b";
         const EXEC: &str = "/api/v1/namespaces/a/pods/b/exec?command=id";
-        const CONSOLE: &str = "/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/b/console";
+        const CONSOLE: &str =
+            "/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/b/console";
         const SECRETS: &str = "/api/v1/namespaces/a/secrets";
         const OWN: &str = "/api/v1/namespaces/pipeops-system/pods/b";
         let switch = [("Connection", "Upgrade"), ("Upgrade", "websocket")];

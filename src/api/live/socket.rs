@@ -276,7 +276,7 @@ impl Socket {
     }
 
     /// It has lasted long enough.
-    pub(super) fn part(&mut self, view: &mut View, now: Instant) {
+    pub(super) fn dismiss(&mut self, view: &mut View, now: Instant) {
         self.close(AWAY, "come again, to be judged anew", view, now);
     }
 
@@ -511,12 +511,18 @@ mod tests {
     #[test]
     fn who_has_looked_on_for_long_is_asked_to_come_again() {
         let mut client = client();
-        client.socket.part(&mut client.view, client.now);
+        client.socket.dismiss(&mut client.view, client.now);
         let told = client.told();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0].0, CLOSE);
-        assert!(told[0].1.ends_with("come again, to be judged anew"), "{told:?}");
-        assert!(client.socket.due(&mut client.view, client.now), "it may answer");
+        assert!(
+            told[0].1.ends_with("come again, to be judged anew"),
+            "{told:?}"
+        );
+        assert!(
+            client.socket.due(&mut client.view, client.now),
+            "it may answer"
+        );
         assert!(!client.socket.due(&mut client.view, client.now + FAREWELL));
     }
 

@@ -22,7 +22,8 @@ pub(super) const BEAT: Duration = Duration::from_secs(15);
 /// How long somebody looks on, or up to twice that: rights are judged when a stream begins. As
 /// watches of Kubernetes last (`--min-request-timeout`).
 const LIFE: Duration = Duration::from_secs(30 * 60);
-const END: &[u8] = br#"{"reason":"streams end after 30 to 60 minutes: come again, to be judged anew"}"#;
+const END: &[u8] =
+    br#"{"reason":"streams end after 30 to 60 minutes: come again, to be judged anew"}"#;
 /// Who takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(10);
 /// Who lets so much wait has fallen behind: it comes again and is told from there.
@@ -99,7 +100,7 @@ impl Viewer {
 
     fn part(&mut self, now: Instant) {
         match &mut self.socket {
-            Some(socket) => socket.part(&mut self.view, now),
+            Some(socket) => socket.dismiss(&mut self.view, now),
             None => self.view.part(),
         }
     }
@@ -418,7 +419,10 @@ mod tests {
         add(&mut state, "later");
         let events = told(&mut view, &mut state, end);
         assert_eq!(events.len(), 1, "{events:?}");
-        assert!(events[0].starts_with("event: end\ndata: {\"reason\":"), "{events:?}");
+        assert!(
+            events[0].starts_with("event: end\ndata: {\"reason\":"),
+            "{events:?}"
+        );
     }
 
     #[test]

@@ -40,6 +40,15 @@ impl Viewer {
     }
 }
 
+/// Waits until the agent knows of them: what comes later is told from its first line.
+fn known(agent: &Agent, pods: &[&str]) {
+    eventually("the agent knows the pods", || {
+        let list = agent.json("/api/k8s/pods").to_string();
+        let knows = |pod: &&str| list.contains(&format!("\"name\":\"{pod}\""));
+        pods.iter().all(knows).then_some(())
+    });
+}
+
 fn pair(pod: &str, line: &str) -> (String, String) {
     (pod.to_owned(), line.to_owned())
 }
@@ -57,6 +66,7 @@ fn pods_that_fit_are_one_stream_and_come_and_go() {
     for second in 0..5 {
         server.write_line("web-1", second, &format!("old {second}"));
     }
+    known(&agent, &["web-1", "web-2", "other"]);
     let query = "?namespace=default&labelSelector=app%3Dweb&tail=2";
     let mut viewer = watch(&agent, query);
     assert_eq!(viewer.head[0], "HTTP/1.1 200 OK");
@@ -106,6 +116,7 @@ fn ten_who_watch_cost_one_request_and_no_thread_is_left() {
     for second in 0..3 {
         server.write_line("web-1", second, &format!("line {second}"));
     }
+    known(&agent, &["web-1"]);
     let query = |tail| format!("?namespace=default&pod=web-1&tail={tail}");
     // All of them at once.
     let mut viewers: Vec<_> = thread::scope(|scope| {
