@@ -14,9 +14,13 @@ fn long() -> (impl Handler + 'static, Arc<AtomicUsize>) {
     let handler = move |_: &Request| {
         let made = Arc::clone(&counter);
         made.store(0, Ordering::SeqCst);
+        // Each answer is so long, however many there are.
+        let mut left = ALL;
         let parts = Parts::new(move |text: &mut String| {
             *text = "x".repeat(PART);
-            made.fetch_add(PART, Ordering::SeqCst) + PART < ALL
+            made.fetch_add(PART, Ordering::SeqCst);
+            left -= PART;
+            left > 0
         });
         Response {
             body: Body::Parts(parts),
