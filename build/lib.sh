@@ -71,8 +71,8 @@ tracked() {
 
 # A cluster for the tests of this script alone, beside any other that runs on this machine: where there
 # can be one, PIPEOPS_TEST_CLUSTER is set. It goes when the shell ends that asked for it.
-cluster_up() { # [WORD]
-	export CLUSTER_NAME="test-$$${1:+-$1}"
+cluster_up() {
+	export CLUSTER_NAME="test-$$"
 	# It finds a link that nobody has.
 	unset CLUSTER_LINK PIPEOPS_TEST_CLUSTER
 	trap 'tests/cluster/cluster down || :' EXIT

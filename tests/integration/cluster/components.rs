@@ -56,7 +56,8 @@ fn tls_and_tokens_come_from_secrets_and_are_renewed_without_a_restart() {
     assert!(nodes.contains("cannot list resource \"nodes\""), "{nodes}");
     // As somebody whom the agent knows.
     let nodes = ask(OPERATOR, &["get", "nodes", "-o", "name"]).unwrap();
-    assert_eq!(nodes, "node/node-1\n");
+    // Other tests may have made some.
+    assert!(nodes.lines().any(|node| node == "node/node-1"), "{nodes}");
     assert!(ask(SUCCESSOR, &["get", "nodes"]).is_err());
 
     secured.certified.renew();

@@ -6,7 +6,9 @@
     reason = "the reader ends with the agent; its log is for whoever reads a failure"
 )]
 
+use std::collections::BTreeSet;
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,6 +25,14 @@ use super::{Answer, SOON, program, request, request_with};
 
 /// What opens the routes below `/api` of every agent that a test starts.
 pub(crate) const API_TOKEN: &str = "test-api-token";
+
+/// The names of all threads of a process, but of those that end with their request to the API server.
+pub(crate) fn threads(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive");
+    // One may end meanwhile.
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name != "request\n").collect()
+}
 
 /// A running agent; dropping it kills it.
 #[derive(Debug)]
@@ -90,6 +100,16 @@ impl Agent {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn threads(&self) -> Vec<String> {
+        threads(self.pid())
+    }
+
+    /// How many threads it has for good; no two of them have the same name. One that is about to
+    /// call itself "request" still has the name of who started it.
+    pub(crate) fn lasting_threads(&self) -> usize {
+        self.threads().iter().collect::<BTreeSet<_>>().len()
     }
 
     /// `GET` with the API token.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use agent::{API_TOKEN, Agent, cleared, command, prepared};
+pub(crate) use agent::{API_TOKEN, Agent, cleared, command, prepared, threads};
 pub(crate) use certified::Certified;
 pub(crate) use http::{Answer, request, request_with};
 pub(crate) use schema::Page;

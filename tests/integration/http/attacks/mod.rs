@@ -16,7 +16,6 @@ mod peer;
 mod requests;
 mod resets;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -24,7 +23,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use crate::support::peer::Peer;
-use crate::support::{Agent, TinyApi, command, eventually};
+use crate::support::{Agent, TinyApi, command, eventually, threads};
 
 /// What an agent may keep of an attack that is over. Its buffers are smaller; the
 /// rest is for what it does besides.
@@ -70,8 +69,7 @@ impl Target {
         // The first answers allocate what the later ones use again.
         agent.json("/api/metrics/runtime");
         let mut before = vitals(agent.pid());
-        // One that is about to call itself "request" still has the name of who started it.
-        before.threads = lasting(agent.pid()).collect::<BTreeSet<_>>().len();
+        before.threads = agent.lasting_threads();
         Self {
             agent,
             _api: api,
@@ -101,7 +99,7 @@ impl Target {
         assert_eq!(health.status, 200, "{health:?}");
         let now = vitals(self.agent.pid());
         eventually("as many threads as before", || {
-            let threads = lasting(self.agent.pid()).count();
+            let threads = self.agent.threads().len();
             (threads == self.before.threads).then_some(())
         });
         let most = self.before.resident + KEPT;
@@ -126,16 +124,8 @@ fn vitals(pid: u32) -> Vitals {
     Vitals {
         resident: field("VmRSS:") << 10,
         peak: field("VmHWM:") << 10,
-        threads: lasting(pid).count(),
+        threads: threads(pid).len(),
     }
-}
-
-/// The names of all threads but those that end with their request to the API server.
-fn lasting(pid: u32) -> impl Iterator<Item = String> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive");
-    // One may end meanwhile.
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name != "request\n")
 }
 
 /// The same program with the same environment, under a hard limit of descriptors.
