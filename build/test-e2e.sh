@@ -66,7 +66,7 @@ next_build() {
 	(
 		cd "$made/next"
 		env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
-			CARGO_TARGET_DIR="$made/target" cargo build --quiet --locked --target "$target" --package pipeops-agent
+			CARGO_TARGET_DIR="$made/target" nice cargo build --quiet --locked --target "$target" --package pipeops-agent
 	)
 	cp "$made/target/$target/debug/pipeops-agent" "$made/next-agent"
 }

@@ -38,7 +38,7 @@ together() {
 	beside alone build/test-alone.sh
 	beside life build/test-life.sh
 	beside endurance cargo test --locked --test integration endurance::
-	beside scripts env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
+	beside scripts nice env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
 	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --skip endurance:: --test-threads "$((2 * $(nproc)))"
 	for one in $beside; do
 		ended "${one%%:*}" "${one#*:}"

@@ -23,7 +23,7 @@ pub(crate) use schema::Page;
 pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 
 /// Long enough for a loaded machine; a test that works never waits for it.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// Between two looks at something that only shows itself when asked.
 const LOOK: Duration = Duration::from_millis(20);
 
