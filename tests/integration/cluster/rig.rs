@@ -227,13 +227,13 @@ impl Drop for Enforced<'_> {
     }
 }
 
-/// The controllers wait longer and longer for an API server that is down, or refuses
-/// them while it starts; new ones find it at once.
+/// The controllers and the proxy wait longer and longer for an API server that is down, or
+/// refuses them while it starts; new ones find it at once.
 impl Drop for Cluster {
     fn drop(&mut self) {
         if self.disturbed.get() {
             let _ = output(self.script(&["start", "apiserver"]), "");
-            for part in ["controller-manager", "scheduler"] {
+            for part in ["controller-manager", "scheduler", "proxy"] {
                 let _ = output(self.script(&["restart", part]), "");
             }
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cluster::manifests::{objects, read};
 use crate::cluster::pod::load_image;
 use crate::cluster::rig::{Cluster, Enforced, Namespace, alone};
-use crate::support::settled;
+use crate::support::{settled, within};
 
 /// Who asks whom, on which port, and whether the policies let it.
 type Connection = (&'static str, &'static str, &'static str, bool);
@@ -55,6 +55,9 @@ fn only_what_the_table_allows_is_let_through() {
     // Everybody reaches everybody: what is refused below is refused by the policies.
     let open = CONNECTIONS.map(|(from, to, port, _)| (from, to, port, true));
     rig.settle(&open);
+    within(PATIENCE, "the API server by its Service", || {
+        rig.reaches("agent", "10.96.0.1", "443").then_some(())
+    });
     rig.apply_policies("network-policies.yaml");
     rig.settle(&CONNECTIONS);
 
