@@ -1,4 +1,12 @@
-//! How long ago something was, in a few digits: as kubectl shows it.
+//! Times in seconds, and how long ago something was, in a few digits: as kubectl shows it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970; a clock before that counts as 1970.
+pub fn since_1970(time: SystemTime) -> u32 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
 
 /// How long ago: `5d3h`, `47m`, `<invalid>` for a time to come.
 pub fn shown(seconds: i64) -> String {

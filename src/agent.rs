@@ -289,7 +289,7 @@ impl Agent {
             namespace: self.target.namespace().to_owned(),
             policy: Arc::clone(&self.policy),
             audit: Arc::clone(&self.audit),
-            busy: Arc::default(),
+            seats: Reception::seats(),
         }
     }
 

@@ -18,6 +18,7 @@ pub mod pem;
 pub mod pour;
 pub mod process;
 pub mod resolver;
+pub mod seats;
 pub mod secret;
 pub mod signals;
 pub mod sorted;

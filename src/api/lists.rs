@@ -1,9 +1,10 @@
 //! `GET /api/k8s/KIND`: rows of the snapshot, chosen by the query of the request.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::rights::Asking;
 use super::{Sources, refusal, tag};
+use crate::age::since_1970;
 use crate::cluster::Kind;
 use crate::http::{Body, Request, Response};
 use crate::report::{self, Query};
@@ -33,7 +34,7 @@ pub(super) fn answer(
         Ok(visible) => visible,
         Err(refused) => return refusal::answer(refused),
     };
-    let now = seconds(SystemTime::now());
+    let now = since_1970(SystemTime::now());
     let body = || {
         let text = report::list(&snapshot, kind, &query, visible, now);
         match query.is_table() {
@@ -55,10 +56,4 @@ fn query(kind: Kind, request: &Request) -> Result<Query, String> {
     let pairs: Option<Vec<_>> = request.query_pairs().collect();
     let pairs = pairs.ok_or("a parameter is not percent-encoded UTF-8")?;
     Query::read(kind, pairs.iter().map(|(name, value)| (&**name, &**value)))
-}
-
-/// Seconds since 1970; a clock before that counts as 1970.
-fn seconds(time: SystemTime) -> u32 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }

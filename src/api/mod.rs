@@ -44,6 +44,7 @@ use crate::health::Beats;
 use crate::http::{self, Body, Handler, Method, Parts, Request, Response};
 use crate::k8s;
 use crate::metrics::Gauge;
+use crate::seats::Seats;
 use crate::security::{self, Gate};
 use crate::work::commands::Reception;
 use crate::{report, version};
@@ -108,14 +109,14 @@ pub struct Api {
     metrics_open: bool,
     traffic: Arc<Traffic>,
     connectivity: Connectivity,
-    seats: raw::Seats,
+    seats: Seats,
     room: proxy::Room,
     live: live::Live,
 }
 
 impl Api {
     pub fn new(sources: Sources, security: security::Options, limits: Limits) -> Self {
-        let seats = raw::Seats::new(limits.streams);
+        let seats = Seats::new(limits.streams);
         let audit = Arc::clone(&sources.audit);
         let note = move |decision: &security::Decision<'_>| {
             audit.note_visit(&Visit {

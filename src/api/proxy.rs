@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::envelope::{self, Closing};
-use super::raw::{self, Seats};
+use super::raw;
 use super::session;
 use crate::chain::Chain;
 use crate::http::{Body, Parts, Request, Response, Taken};
 use crate::k8s::{Client, Flaw, Relayed, Unfetched, Whole};
+use crate::seats::Seats;
 
 pub(super) const ALLOW: &str = "POST, OPTIONS";
 /// Bytes of one answer.

@@ -2,16 +2,16 @@
 //! them there, or by an API token as the agent, as far as the token's scope goes.
 
 use std::net::Shutdown;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
+use crate::age::since_1970;
 use crate::boundary;
 use crate::chain::Chain;
 use crate::commands::policy::{self, Policy};
 use crate::http::{Method, Request, Response, Taken, Takeover};
-use crate::k8s::{Caller as Speaker, Client, Relayed};
+use crate::k8s::{Client, Relayed, Speaker};
+use crate::seats::{Seat, Seats};
 use crate::security::{Caller, Means, Scope, carries_token};
 
 /// Below it, paths are those of the API server.
@@ -46,45 +46,18 @@ const FOR_OTHERS: &str = "impersonate-";
 /// The same by how their names begin.
 const DROPPED_FAMILIES: [&str; 2] = ["x-forwarded-", "x-remote-"];
 
-/// Counts streams and requests under way.
-#[derive(Clone, Debug)]
-pub(super) struct Seats {
-    taken: Arc<AtomicUsize>,
-    most: usize,
-}
-
-/// One of them, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Seat(Arc<AtomicUsize>);
-
-impl Seats {
-    pub(super) fn new(most: usize) -> Self {
-        Self {
-            taken: Arc::default(),
-            most,
-        }
-    }
-
-    /// # Errors
-    /// There is no seat: what to answer.
-    pub(super) fn take(&self) -> Result<Seat, Response> {
-        // First counted, then looked at: two cannot get the last one.
-        let seat = Seat(Arc::clone(&self.taken));
-        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most {
-            return Ok(seat);
-        }
-        let most = self.most;
+/// A seat for a stream or a request that is passed on.
+///
+/// # Errors
+/// There is none: what to answer.
+pub(super) fn seat(seats: &Seats) -> Result<Seat, Response> {
+    seats.take().ok_or_else(|| {
+        let most = seats.most();
         let detail =
             format!("{most} streams and requests that are passed on are under way; try again");
         let answer = Response::problem(503, "Service Unavailable", &detail);
-        Err(answer.with("Retry-After", "1"))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+        answer.with("Retry-After", "1")
+    })
 }
 
 /// The path of the API server that a request asks for, with its query.
@@ -104,7 +77,7 @@ pub(super) fn answer(client: &Client, seats: &Seats, relayed: Relayed) -> Respon
 
 /// Leaves an answer to a thread of its own, if there is a seat.
 pub(super) fn seated(seats: &Seats, work: impl FnOnce(Taken) + Send + 'static) -> Response {
-    let seat = match seats.take() {
+    let seat = match seat(seats) {
         Ok(seat) => seat,
         Err(full) => return full,
     };
@@ -168,7 +141,7 @@ pub(super) fn relayed(
     }
     let upgrade = upgrade(request);
     let judged = judge(request, &path, upgrade.is_some(), caller, policy);
-    let caller = judged.map_err(|detail| Response::problem(403, "Forbidden", &detail))?;
+    let speaker = judged.map_err(|detail| Response::problem(403, "Forbidden", &detail))?;
     Ok(Relayed {
         method: request.method.as_str(),
         old: request.old,
@@ -176,7 +149,7 @@ pub(super) fn relayed(
         fields: fields(request),
         upgrade,
         body: request.body.clone(),
-        caller,
+        speaker,
     })
 }
 
@@ -201,6 +174,7 @@ fn judge(
     if request.headers.iter().any(impersonates) {
         return Err("with an API token nobody else can be spoken for".to_owned());
     }
+    let now = since_1970(SystemTime::now());
     let method = if gets { "GET" } else { request.method.as_str() };
     let may = match (scope, policy::Request::of(method, path)) {
         (Scope::Admin, _) => Ok(true),
@@ -211,7 +185,7 @@ fn judge(
         (Scope::Operate, Some(wanted)) if wanted.tells_secrets() => Ok(false),
         // A way in that the policy does not know, such as the console of a virtual machine.
         (Scope::Operate, Some(wanted)) if switches && wanted.reads() => Ok(false),
-        (Scope::Operate, Some(wanted)) => policy.judge(&wanted, since_1970()).map(|()| true),
+        (Scope::Operate, Some(wanted)) => policy.judge(&wanted, now.into()).map(|()| true),
     };
     match may {
         Ok(true) => Ok(Speaker::Agent),
@@ -232,11 +206,6 @@ fn exceeded(scope: Scope) -> String {
 /// of ours to the browser, with all that its login may read.
 fn enters(path: &str) -> bool {
     policy::Request::of("GET", path).is_some_and(|wanted| !wanted.reads())
-}
-
-fn since_1970() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 fn is_discovery(path: &str) -> bool {
@@ -468,7 +437,7 @@ mod tests {
             (Method::Post, "/api/v1/namespaces/a/pods/b/exec?command=id"),
         ] {
             let relayed = asks(method, path, &[("Impersonate-User", "x")], false).unwrap();
-            assert!(matches!(relayed.caller, Speaker::Other(_)));
+            assert!(matches!(relayed.speaker, Speaker::Other(_)));
             assert_eq!(relayed.path, path);
             assert_eq!(
                 relayed.fields,
@@ -564,9 +533,7 @@ mod tests {
     #[test]
     fn there_are_so_many_seats() {
         let seats = Seats::new(3);
-        let mut taken: Vec<_> = (0..3).map(|_| seats.take().unwrap()).collect();
-        assert_eq!(seats.take().unwrap_err().status, 503);
-        taken.pop();
-        assert!(seats.take().is_ok());
+        let _taken: Vec<_> = (0..3).map(|_| seat(&seats).unwrap()).collect();
+        assert_eq!(seat(&seats).unwrap_err().status, 503);
     }
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::live::Speaker;
 use super::route::Action;
 use crate::cluster::{Kind, Snapshot};
 use crate::http::{Method, Request};
+use crate::k8s::Speaker;
 use crate::k8s::calls::Wish;
 use crate::k8s::rights::granted_by;
 use crate::report::Visible;
@@ -205,7 +205,7 @@ impl Asking<'_> {
         };
         match (ours, &self.caller.means) {
             (true, _) => Ok(Speaker::Agent),
-            (false, Means::Token(token)) => Ok(Speaker::other(token.clone())),
+            (false, Means::Token(token)) => Ok(Speaker::Other(token.clone())),
             (false, Means::Key(_)) => {
                 let file = granted_by("get", "", "pods/log");
                 let what = shown(wish);

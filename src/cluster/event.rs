@@ -80,11 +80,11 @@ impl Record for Event {
         self.uid
     }
 
-    /// `Warning BackOff Pod/web-1 (x7): Back-off restarting failed container`
     fn labels(&self) -> &Labels {
         &self.labels
     }
 
+    /// `Warning BackOff Pod/web-1 (x7): Back-off restarting failed container`
     fn state(&self) -> String {
         let Event {
             reason,

@@ -81,7 +81,7 @@ impl Key {
 
 /// The uid of an object, a UUID (RFC 9562): tells an object from a later one of
 /// the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid([u8; 16]);
 
 impl Uid {

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use ureq::http::Response;
 use ureq::{Body, BodyReader};
 
-use super::client::{Client, transport};
+use super::client::Client;
 use super::error::{Cause, Error};
 
 /// The usual type of content, both ways.
@@ -66,7 +66,7 @@ impl Answer {
 
     /// The error of a body that could not be read.
     pub fn broken(&self, error: io::Error) -> Error {
-        Error::new(self.method, &self.path, Cause::Transport(transport(error)))
+        Error::new(self.method, &self.path, Cause::Transport(error.into()))
     }
 
     /// The error of a body that is not what it should be.

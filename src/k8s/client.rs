@@ -5,7 +5,6 @@
 //! It never waits and never repeats a request, but once with another token when
 //! the file had one. When to try again is the caller's business.
 
-use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,26 +12,31 @@ use ureq::http::{Request, Response, header};
 use ureq::{Agent, Body};
 
 use super::Target;
+use super::body::{decode, judge, read};
 use super::call::{Call, JSON};
 use super::error::{Cause, Error, Status, Verdict};
 use super::travel::{INPUT, Limits, OUTPUT, RECORD, agent, apart};
-use crate::json::{self, Owned};
+use crate::json::Owned;
 use crate::secret::Secret;
 
-/// Refusals are short; the rest of a long one is of no use.
-const REFUSAL: u64 = 64 * 1024;
 /// Largest answer to a single call: more than the store behind the API takes in.
 const ANSWER: usize = 8 << 20;
 /// Longest wait for the head of an answer that needs no waiting for.
 const ANSWERED: Duration = Duration::from_secs(15);
-/// Bytes taken from the connection at once.
-const CHUNK: usize = 8 * 1024;
 /// Of a head, without path and token.
 const HEAD: usize = 1024;
 
 /// Judges a request by its method and its path with the query; the error says why it
 /// must not be sent.
 pub type Guard = Arc<dyn Fn(&str, &str) -> Result<(), String> + Send + Sync>;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Speaker {
+    Agent,
+    /// Whoever has this value of `Authorization`; no certificate of ours vouches for it.
+    Other(Secret),
+}
 
 /// A way to the API server. Clones share connections and end together.
 #[derive(Clone)]
@@ -131,6 +135,17 @@ impl Client {
     pub fn as_other(&self, authorization: Secret) -> Result<Self, Error> {
         let target = Arc::clone(&self.shared.target);
         Self::of(target, Some(authorization), limits(Some(ANSWERED)))
+    }
+
+    /// For calls to the same server as whoever that is.
+    ///
+    /// # Errors
+    /// As [`Self::as_other`].
+    pub fn speaking_as(&self, speaker: &Speaker) -> Result<Self, Error> {
+        match speaker {
+            Speaker::Agent => Ok(self.clone()),
+            Speaker::Other(authorization) => self.as_other(authorization.clone()),
+        }
     }
 
     fn new(target: Arc<Target>, silence: Option<Duration>) -> Result<Self, Error> {
@@ -335,65 +350,9 @@ fn limits(silence: Option<Duration>) -> Limits {
     }
 }
 
-fn decode<T: Owned>(method: &str, path: &str, answer: &[u8]) -> Result<T, Error> {
-    json::read(answer).map_err(|error| Error::new(method, path, Cause::Decode(error)))
-}
-
-/// Reads a whole body of at most `limit` bytes into `answer`. `turn` is called
-/// whenever some came: a slow line is slow, not stuck.
-pub(super) fn read(
-    path: &str,
-    response: Response<Body>,
-    limit: usize,
-    answer: &mut Vec<u8>,
-    turn: &dyn Fn(),
-) -> Result<(), Error> {
-    let failed = |cause| Error::new("GET", path, cause);
-    let mut reader = response.into_body().into_reader();
-    let mut chunk = [0; CHUNK];
-    loop {
-        let bytes = match reader.read(&mut chunk) {
-            Ok(0) => return Ok(()),
-            Ok(count) => chunk.get(..count).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(failed(Cause::Transport(transport(error)))),
-        };
-        turn();
-        if answer.len() + bytes.len() > limit {
-            return Err(failed(Cause::TooLarge { limit }));
-        }
-        answer.extend_from_slice(bytes);
-    }
-}
-
-/// The client's own error inside an I/O error of its reader.
-pub(super) fn transport(error: std::io::Error) -> ureq::Error {
-    ureq::Error::from(error)
-}
-
-fn judge(response: Response<Body>) -> Result<Response<Body>, Cause> {
-    let code = response.status();
-    if code.is_success() {
-        return Ok(response);
-    }
-    let retry_after = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut body = Vec::new();
-    // As much of it as comes: the code alone says enough.
-    let _ = response
-        .into_body()
-        .into_reader()
-        .take(REFUSAL)
-        .read_to_end(&mut body);
-    Err(Cause::Status(Status::of(code.as_u16(), retry_after, &body)))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
@@ -446,18 +405,5 @@ mod tests {
         });
         assert_eq!(refused.unwrap_err().verdict(), Verdict::Unauthorized);
         assert!(second.is_ok());
-    }
-
-    #[test]
-    fn a_body_is_read_in_turns_up_to_its_limit() {
-        let read = |limit| {
-            let body = Body::builder().data(vec![b'x'; 3 * CHUNK]);
-            let (turns, mut answer) = (Cell::new(0), Vec::new());
-            let turn = || turns.set(turns.get() + 1);
-            let outcome = read("/x", Response::new(body), limit, &mut answer, &turn);
-            (outcome.map_err(|error| error.too_large()), turns.get())
-        };
-        assert_eq!(read(3 * CHUNK), (Ok(()), 3));
-        assert_eq!(read(3 * CHUNK - 1), (Err(true), 3));
     }
 }

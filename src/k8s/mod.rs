@@ -4,6 +4,7 @@
 //! [`watch`] follows one kind, [`usage`] measures nodes, [`types`] are the
 //! narrow shapes that are read. When to do what is the business of `work`.
 
+mod body;
 mod call;
 pub mod calls;
 mod client;
@@ -33,11 +34,11 @@ pub mod watch;
 use std::path::PathBuf;
 
 pub use call::{Answer, Call, JSON};
-pub use client::{Client, Guard};
+pub use client::{Client, Guard, Speaker};
 pub use error::{Details, Error, FieldCause, Status, Verdict};
 pub use fetch::Unfetched;
 pub use reading::{Flaw, Whole};
-pub use relay::{Caller, Relay, Relayed};
+pub use relay::{Relay, Relayed};
 pub use socket::Closer;
 pub use target::{Target, TargetError, target};
 

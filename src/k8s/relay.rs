@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_keepalive;
 
-use super::client::Client;
+use super::client::{Client, Speaker};
 use super::error::{Cause, Error};
 use super::socket::{Wire, connect};
 use crate::pour::pour;
@@ -42,15 +42,7 @@ pub struct Relayed {
     /// The protocol to switch to, if the server wants.
     pub upgrade: Option<String>,
     pub body: Vec<u8>,
-    pub caller: Caller,
-}
-
-/// Who asks.
-#[derive(Debug)]
-pub enum Caller {
-    /// Whoever has this value of `Authorization`; no certificate of ours vouches for it.
-    Other(Secret),
-    Agent,
+    pub speaker: Speaker,
 }
 
 /// A request on its way.
@@ -82,9 +74,9 @@ impl Relayed {
         let uri = url
             .parse()
             .map_err(|_| failed(Cause::Garbage("the path is not a URL".to_owned())))?;
-        let (authorization, tls) = match &self.caller {
-            Caller::Other(secret) => (Some(secret.clone()), target.tls_of_nobody()),
-            Caller::Agent => {
+        let (authorization, tls) = match &self.speaker {
+            Speaker::Other(secret) => (Some(secret.clone()), target.tls_of_nobody()),
+            Speaker::Agent => {
                 let own = target.authorization(Instant::now());
                 (
                     own.map_err(|error| failed(Cause::Token(error)))?,
@@ -293,7 +285,7 @@ mod tests {
             fields: vec![("Accept".to_owned(), "text/plain".to_owned())],
             upgrade: upgrade.map(ToOwned::to_owned),
             body: body.to_vec(),
-            caller: Caller::Other(Secret::new("Bearer theirs")),
+            speaker: Speaker::Other(Secret::new("Bearer theirs")),
         }
     }
 

@@ -4,7 +4,6 @@
 //! the agent needs no right to judge others, and vouches for nobody.
 //! <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use ring::hmac;
 
 use crate::k8s::calls::{self, Wish};
 use crate::k8s::{Client, Error, Verdict};
+use crate::seats::Seats;
 use crate::secret::Secret;
 
 const YES: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) struct Reviews {
     key: hmac::Key,
     client: Client,
     answers: Mutex<Answers>,
-    asking: AtomicUsize,
+    asking: Seats,
 }
 
 /// An answer under the hash of token and question.
@@ -58,7 +58,7 @@ impl Reviews {
             key,
             client,
             answers: Mutex::default(),
-            asking: AtomicUsize::new(0),
+            asking: Seats::new(ASKING),
         }
     }
 
@@ -109,7 +109,7 @@ impl Reviews {
         token: Option<&Secret>,
         question: impl FnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Trouble> {
-        let _turn = Turn::take(&self.asking).ok_or(Trouble::Busy)?;
+        let _seat = self.asking.take().ok_or(Trouble::Busy)?;
         let client = match token {
             Some(token) => self.client.as_other(token.clone()),
             None => Ok(self.client.clone()),
@@ -166,23 +166,6 @@ fn keep<T>(answers: &mut Vec<Answer<T>>, tag: hmac::Tag, says: T, until: Instant
     answers.push(Answer { tag, says, until });
 }
 
-/// One of those who ask.
-struct Turn<'a>(&'a AtomicUsize);
-
-impl<'a> Turn<'a> {
-    fn take(asking: &'a AtomicUsize) -> Option<Self> {
-        // First counted, then looked at: two cannot get the last one.
-        let turn = Self(asking);
-        (asking.fetch_add(1, Ordering::Relaxed) < ASKING).then_some(turn)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,16 +210,5 @@ mod tests {
         questions.sort();
         questions.dedup();
         assert_eq!(questions.len(), wishes.len());
-    }
-
-    #[test]
-    fn so_many_ask_at_once() {
-        let asking = AtomicUsize::new(0);
-        let first = Turn::take(&asking);
-        let second = Turn::take(&asking);
-        assert!(first.is_some() && second.is_some());
-        assert!(Turn::take(&asking).is_none());
-        drop(first);
-        assert!(Turn::take(&asking).is_some());
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::Session;
-use super::keep::seconds;
+use crate::age::since_1970;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
 use crate::cluster::{Change, Changes, Snapshot};
@@ -254,7 +254,7 @@ impl Forward {
             return;
         }
         let was_spent = self.is_spent();
-        let day = u64::from(seconds(now)) / 86_400;
+        let day = u64::from(since_1970(now)) / 86_400;
         if day != self.mark.day {
             self.mark.day = day;
             self.mark.sent = 0;

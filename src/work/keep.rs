@@ -1,10 +1,11 @@
 //! The one thread that owns the cluster's state: takes updates, publishes
 //! snapshots.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
 
+use crate::age::since_1970;
 use crate::cluster::{Publisher, State, Update};
 use crate::group::Outcome;
 use crate::health::{Beat, TURN};
@@ -36,7 +37,7 @@ impl Keeper {
             select! {
                 recv(stop.closed()) -> _ => return Ok(()),
                 recv(self.updates) -> update => match update {
-                    Ok(update) => self.step(update, seconds(SystemTime::now())),
+                    Ok(update) => self.step(update, since_1970(SystemTime::now())),
                     Err(_) => return Err("every watch has ended".into()),
                 },
                 default(TURN) => {}
@@ -52,12 +53,6 @@ impl Keeper {
         }
         self.publisher.publish(self.state.snapshot());
     }
-}
-
-/// Seconds since 1970; a clock before that counts as 1970.
-pub(super) fn seconds(time: SystemTime) -> u32 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

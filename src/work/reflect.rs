@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use crossbeam_channel::Sender;
 
-use super::keep::seconds;
 use super::rows;
+use crate::age::since_1970;
 use crate::cluster::{Availability, Kind, Names, Rows, Update};
 use crate::k8s::watch::{Health, Resource, Sink, Stats};
 
@@ -105,7 +105,7 @@ impl Sink for Feed {
     }
 
     fn health(&mut self, health: Health<'_>) {
-        let since = seconds(SystemTime::now());
+        let since = since_1970(SystemTime::now());
         let kind = self.kind.plural();
         let availability = match health {
             Health::Live => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 
-use super::keep::seconds;
+use crate::age::since_1970;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
 use crate::cluster::{
@@ -121,7 +121,7 @@ impl Survey {
                 usage::Source::MetricsApi => UsageSource::MetricsApi,
                 usage::Source::KubeletSummary => UsageSource::KubeletSummary,
             },
-            at: seconds(SystemTime::now()),
+            at: since_1970(SystemTime::now()),
             nodes: nodes.collect(),
         }
     }

@@ -18,13 +18,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::raw::{self, Seats};
+use super::raw;
 use super::refusal;
 use super::rights::Asking;
 use crate::cluster::Published;
 use crate::http::{Body, Method, Request, Response, Taken, Takeover};
 use crate::json::map;
 use crate::k8s::Client;
+use crate::seats::Seats;
 use crate::security::Gate;
 use crate::websocket;
 use crate::work::commands::Reception;
@@ -32,7 +33,6 @@ use feed::Form;
 use filter::{Filter, Wanted};
 use guest::{Guest, House};
 use hub::{Hub, Wake};
-pub(super) use logs::Speaker;
 use logs::{Admitted, Asked, Logs, PLACES, Watching};
 use socket::Socket;
 use viewer::{Place, View, Viewer};
@@ -77,16 +77,13 @@ impl Live {
 
     /// Server-sent events.
     pub(super) fn events(&self, request: &Request, asking: Asking<'_>) -> Response {
-        if request.method == Method::Head {
-            return match self.filter(request, asking) {
-                Ok(_) => Response::of(200, "text/event-stream", Body::Empty),
-                Err(refused) => refused,
-            };
-        }
         let filter = match self.filter(request, asking) {
             Ok(filter) => filter,
             Err(answer) => return answer,
         };
+        if request.method == Method::Head {
+            return Response::of(200, "text/event-stream", Body::Empty);
+        }
         let resume = request.headers.get("last-event-id").and_then(Place::parse);
         self.admit(move |now| (View::of_events(filter, resume, now), None))
     }
@@ -149,7 +146,7 @@ impl Live {
         &self,
         make: impl FnOnce(Instant) -> (View, Option<(Socket, Guest)>) + Send + 'static,
     ) -> Response {
-        let seat = match self.seats.take() {
+        let seat = match raw::seat(&self.seats) {
             Ok(seat) => seat,
             Err(full) => return full,
         };

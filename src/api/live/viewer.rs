@@ -13,9 +13,9 @@ use super::guest::Guest;
 use super::logs::Watching;
 use super::queue::Queue;
 use super::socket::Socket;
-use crate::api::raw::Seat;
 use crate::cluster::Snapshot;
 use crate::http::Taken;
+use crate::seats::Seat;
 
 /// Between two events of type `status`: also the sign that the connection lives.
 pub(super) const BEAT: Duration = Duration::from_secs(15);

@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use self::containers::{Container, containers};
 use self::seen::Seen;
 pub use self::stamp::Stamp;
-use super::client::{Client, transport};
+use super::client::Client;
 use super::error::{Cause, Error, Verdict};
 use super::watch::escape;
 use crate::backoff::{Backoff, Policy};
@@ -237,7 +237,7 @@ fn stream(
             Ok(count) => each(chunk.get(..count).unwrap_or_default())
                 .map_err(|error| Error::new("GET", path, Cause::Output(error)))?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Ok(Some(transport(error))),
+            Err(error) => return Ok(Some(error.into())),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Lists one kind, page by page.
 
 use super::{Resource, Sink, page};
-use crate::k8s::client::{self, Client};
+use crate::k8s::body;
+use crate::k8s::client::Client;
 use crate::k8s::error::{Cause, Error};
 
 /// Objects of a page. More cost memory at once, fewer cost requests.
@@ -41,7 +42,7 @@ fn pages(
         turn();
         let path = path(resource, size, next.as_deref());
         body.clear();
-        client::read(&path, client.open(&path)?, LIMIT, &mut body, turn)?;
+        body::read(&path, client.open(&path)?, LIMIT, &mut body, turn)?;
         let metadata = page::read(&body, sink)
             .map_err(|error| Error::new("GET", &path, Cause::Decode(error)))?;
         next = metadata.next.filter(|next| !next.is_empty());

@@ -15,7 +15,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::{Client, transport};
+use super::client::Client;
 use super::error::{Cause, Error};
 use crate::backoff::Policy;
 use crate::chain::Chain;
@@ -183,7 +183,7 @@ impl Watcher {
                 Ok(count) => chunk.get(..count).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    return Err(Error::new("GET", &path, Cause::Transport(transport(error))));
+                    return Err(Error::new("GET", &path, Cause::Transport(error.into())));
                 }
             };
             let now = Instant::now();

@@ -5,6 +5,9 @@
 use super::rows::{Field, Listed};
 use crate::cluster::Labels;
 
+/// Requirements and values of one selector: a stream tries all of them on each row at each change.
+const MOST: usize = 64;
+
 /// What a label must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Requirement {
@@ -77,6 +80,7 @@ impl FieldTest {
 /// # Errors
 /// What is wrong, and where.
 pub(super) fn labels(text: &str) -> Result<Vec<Requirement>, String> {
+    bounded(text)?;
     let mut all = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() || !all.is_empty() {
@@ -89,6 +93,14 @@ pub(super) fn labels(text: &str) -> Result<Vec<Requirement>, String> {
         };
     }
     Ok(all)
+}
+
+/// Commas stand between requirements, and between values.
+fn bounded(text: &str) -> Result<(), String> {
+    match text.matches(',').count() < MOST {
+        true => Ok(()),
+        false => Err(format!("a selector has {MOST} parts at most")),
+    }
 }
 
 /// The first requirement, and what is behind it.
@@ -170,6 +182,7 @@ fn is_part(byte: u8) -> bool {
 /// # Errors
 /// What is wrong; of a field that is not known, which are.
 pub(super) fn fields(text: &str, known: &[(&str, Field)]) -> Result<Vec<FieldTest>, String> {
+    bounded(text)?;
     let parts = text.split(',').map(str::trim);
     let parts = parts.filter(|part| !part.is_empty());
     parts.map(|part| field(part, known)).collect()
@@ -265,6 +278,14 @@ mod tests {
             let told = labels(selector).unwrap_err();
             assert!(told.starts_with(problem), "{selector}: {told}");
         }
+        let parts = |count| vec!["a"; count].join(",");
+        assert_eq!(labels(&parts(MOST)).unwrap().len(), MOST);
+        for long in [parts(MOST + 1), format!("a in ({})", parts(MOST + 1))] {
+            let told = labels(&long).unwrap_err();
+            assert_eq!(told, "a selector has 64 parts at most");
+        }
+        let long = vec!["metadata.name=a"; MOST + 1].join(",");
+        assert!(fields(&long, rows::fields(Kind::Pod)).is_err());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::job::Job;
 use super::state::State;
-use super::{Tools, deliver, now, perform, seconds};
+use super::{Tools, deliver, now, perform};
+use crate::age::since_1970;
 use crate::commands::audit::{CONTROL_PLANE, Operation};
 use crate::commands::journal::{Journal, Ledger, State as Known};
 use crate::commands::{Command, End, Letter, Outcome, Task};
@@ -375,7 +376,7 @@ fn refusal(command: &Command, ledger: &Ledger, own: &str) -> Option<(Outcome, &'
     if command.expires < SystemTime::now() {
         return Some((Outcome::Expired, "it has expired"));
     }
-    if !command.idempotent && ledger.doubts(seconds(command.created)) {
+    if !command.idempotent && ledger.doubts(since_1970(command.created)) {
         let reason = "the journal was damaged after it was made: it may have run already";
         return Some((Outcome::Unknown, reason));
     }

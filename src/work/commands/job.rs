@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::age::since_1970;
 use crate::commands::audit::MOST_REQUESTS;
 use crate::commands::policy::Request;
 use crate::commands::{Command, Outcome, Printed, Stream};
@@ -117,8 +118,7 @@ impl Job {
                 let reason = "the agent's policy refuses encoded slashes and dots in a path";
                 (Err(reason.to_owned()), format!("{method} {path}"))
             } else if let Some(request) = Request::of(method, path) {
-                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                let judged = judge(&request, since.unwrap_or_default().as_secs());
+                let judged = judge(&request, since_1970(SystemTime::now()).into());
                 (judged, request.to_string())
             } else {
                 return Ok(());

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{LONGEST_WAIT, Session};
+use crate::age::since_1970;
 use crate::backoff::{Backoff, Policy};
 use crate::chain::Chain;
 use crate::cluster::Published;
@@ -226,12 +227,6 @@ impl Commands {
     }
 }
 
-/// Seconds since 1970.
-fn seconds(moment: SystemTime) -> u32 {
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
-    u32::try_from(since.unwrap_or_default().as_secs()).unwrap_or(u32::MAX)
-}
-
 fn now() -> u32 {
-    seconds(SystemTime::now())
+    since_1970(SystemTime::now())
 }

@@ -55,17 +55,22 @@ fn perform(desk: &Arc<Desk>, job: &Arc<Job>) {
     conclude(desk, job, started, code);
 }
 
-fn conclude(desk: &Arc<Desk>, job: &Arc<Job>, started: Instant, code: i32) {
-    let command = &job.command;
+/// How a command ended that has run since `started`.
+pub(super) fn end(job: &Job, started: Instant, code: i32) -> End {
     let by_itself = match job.visits().refused {
         Some(_) => Outcome::Refused,
         None => Outcome::Completed,
     };
-    let end = End {
+    End {
         outcome: job.ended_by().unwrap_or(by_itself),
         exit_code: Some(code),
         duration_ms: duration(started),
-    };
+    }
+}
+
+fn conclude(desk: &Arc<Desk>, job: &Arc<Job>, started: Instant, code: i32) {
+    let command = &job.command;
+    let end = end(job, started, code);
     let output = job.output();
     let reason = reason(job, end).or_else(|| explain(&output.printed.complaint()));
     let mut letter = Letter::of_run(&command.id, end, &output.printed, reason.as_deref());
@@ -109,7 +114,7 @@ fn audit(desk: &Desk, job: &Job, letter: &Letter) {
 }
 
 /// Milliseconds.
-pub(super) fn duration(started: Instant) -> u32 {
+fn duration(started: Instant) -> u32 {
     u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX)
 }
 

@@ -4,20 +4,20 @@
 //! whoever asked for it. Each has a thread `visit`, there only while it runs.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use super::execute;
 use super::job::{Job, Tap};
-use super::perform::{duration, reason, verb};
+use super::perform::{self, reason, verb};
 use crate::boundary;
 use crate::chain::Chain;
 use crate::commands::audit::{Audit, Operation};
 use crate::commands::policy::{PolicyFile, Request};
 use crate::commands::{Batch, Command, End, Outcome, Stream, Task};
 use crate::k8s::{Client, Target};
+use crate::seats::{Seat, Seats};
 use crate::secret::Secret;
 
 /// At once, of all visitors: each has connections and buffers of its own.
@@ -32,8 +32,7 @@ pub struct Reception {
     pub namespace: String,
     pub policy: Arc<PolicyFile>,
     pub audit: Arc<Audit>,
-    /// How many run.
-    pub busy: Arc<AtomicUsize>,
+    pub seats: Seats,
 }
 
 /// How far somebody's requests go.
@@ -71,26 +70,19 @@ pub struct Ended {
     pub reason: Option<String>,
 }
 
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(busy: &Arc<AtomicUsize>) -> Result<Self, String> {
-        // First counted, then looked at: two cannot get the last one.
-        let place = Self(Arc::clone(busy));
-        match busy.fetch_add(1, Ordering::Relaxed) < MOST {
-            true => Ok(place),
-            false => Err(format!("{MOST} commands run already; try again")),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// A seat, as long as there are some.
+fn seat(seats: &Seats) -> Result<Seat, String> {
+    let most = seats.most();
+    let free = seats.take();
+    free.ok_or_else(|| format!("{most} commands run already; try again"))
 }
 
 impl Reception {
+    /// For all visitors.
+    pub fn seats() -> Seats {
+        Seats::new(MOST)
+    }
+
     /// Begins it; `wake` is called whenever there is something to tell.
     ///
     /// # Errors
@@ -101,7 +93,7 @@ impl Reception {
         visitor: Visitor,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Visit, String> {
-        let place = Place::take(&self.busy)?;
+        let seat = seat(&self.seats)?;
         let visit = Visit {
             job: Arc::new(Job::of_visitor(command, Box::new(wake))),
             ended: Arc::default(),
@@ -116,13 +108,13 @@ impl Reception {
             let fallen = {
                 let (job, ended) = (Arc::clone(&job), Arc::clone(&ended));
                 move |why: &str| {
-                    drop(place);
+                    drop(seat);
                     let _ = writeln!(Tap(&job, Stream::Stderr), "internal error: {why}");
                     settle(&ended, failed(1), None);
                     job.wake();
                 }
             };
-            // The place is the boundary's, which goes when the work is done or has failed.
+            // The seat is the boundary's, which goes when the work is done or has failed.
             boundary::within(fallen, || this.perform(&job, visitor, &ended));
         };
         let thread = thread::Builder::new().name("visit".to_owned());
@@ -147,16 +139,8 @@ impl Reception {
             }
         };
         let code = self.execute(job, authorization, reach);
+        let end = perform::end(job, started, code);
         let refused = job.visits().refused.clone();
-        let by_itself = match refused {
-            Some(_) => Outcome::Refused,
-            None => Outcome::Completed,
-        };
-        let end = End {
-            outcome: job.ended_by().unwrap_or(by_itself),
-            exit_code: Some(code),
-            duration_ms: duration(started),
-        };
         self.audit.note(&Operation {
             who: &who,
             peer: Some(&peer),
@@ -264,10 +248,9 @@ mod tests {
 
     #[test]
     fn so_many_run_at_once() {
-        let busy = Arc::new(AtomicUsize::new(0));
-        let mut places: Vec<_> = (0..MOST).map(|_| Place::take(&busy).unwrap()).collect();
-        assert!(Place::take(&busy).is_err());
-        places.pop();
-        assert!(Place::take(&busy).is_ok());
+        let seats = Reception::seats();
+        let _taken: Vec<_> = (0..8).map(|_| seat(&seats).unwrap()).collect();
+        let refused = seat(&seats).unwrap_err();
+        assert_eq!(refused, "8 commands run already; try again");
     }
 }

@@ -98,7 +98,7 @@ fn some(text: &Text<'_>, names: &mut Names) -> Option<Name> {
 /// there is none.
 fn seconds(text: &str) -> u32 {
     let time = humantime::parse_rfc3339(text).unwrap_or(SystemTime::UNIX_EPOCH);
-    super::keep::seconds(time)
+    crate::age::since_1970(time)
 }
 
 #[cfg(test)]

@@ -11,22 +11,8 @@ use serde_json::{Value, json};
 use super::rig::{Namespace, cluster};
 use crate::support::{Agent, Answer, eventually, request_with};
 
-const OWN_PODS: &str = r#"
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: own}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: own}
-rules: [{apiGroups: [""], resources: [pods], verbs: [get, list, watch]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: own}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: own}
-subjects: [{kind: ServiceAccount, name: own, namespace: "@NAME@"}]
----
+const OWN_PODS: &str = r#"[{apiGroups: [""], resources: [pods], verbs: [get, list, watch]}]"#;
+const OURS: &str = r#"
 apiVersion: v1
 kind: Pod
 metadata: {name: ours, labels: {app: ours}}
@@ -99,7 +85,8 @@ fn namespaces(answer: &Answer) -> BTreeSet<String> {
 fn whoever_sees_pods_of_one_namespace_is_told_of_those() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("callers");
-    namespace.apply(OWN_PODS);
+    namespace.member("own", OWN_PODS);
+    namespace.apply(OURS);
     effective(&namespace, "own", &["list", "pods"]);
     let own = token(&namespace, "own");
     let agent = cluster.agent(&[]);

@@ -20,18 +20,6 @@ const KINDS: [&str; 5] = [
     "Service",
     "NetworkPolicy",
 ];
-const BINDING: &str = r#"
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: "@NAME@"}
-rules: @RULES@
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: "@NAME@"}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "@NAME@"}
-subjects: [{kind: ServiceAccount, name: pipeops-agent, namespace: "@NAME@"}]
-"#;
 const OPERATOR: &str = "token-of-the-operator";
 const SUCCESSOR: &str = "token-of-the-successor";
 /// The agent looks at its certificate once a minute, and Kubernetes writes Secrets when it has looked at a pod.
@@ -120,8 +108,7 @@ impl<'c> Secured<'c> {
         };
         secured.write_secrets(OPERATOR);
         let own = rules(&read("agent.yaml"), "pipeops-agent");
-        let binding = BINDING.replace("@RULES@", &own.to_string());
-        secured.namespace.apply(&binding);
+        secured.namespace.grant("pipeops-agent", &own.to_string());
         for mut object in objects(&kustomize(cluster, &["tls", "api-tokens"])) {
             if KINDS.contains(&object["kind"].as_str().unwrap()) {
                 secured.own(&mut object);

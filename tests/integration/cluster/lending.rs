@@ -14,41 +14,18 @@ use crate::support::peer::Peer;
 use crate::support::{Agent, eventually, within};
 
 /// `none` has no right, `lists` may list pods, `logs` may read what they print.
-const ACCOUNTS: &str = r#"
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: none}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: lists}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: logs}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: lists}
-rules: [{apiGroups: [""], resources: [pods], verbs: [list]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: logs}
-rules: [{apiGroups: [""], resources: [pods/log], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: lists}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: lists}
-subjects: [{kind: ServiceAccount, name: lists, namespace: "@NAME@"}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: logs}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: logs}
-subjects: [{kind: ServiceAccount, name: logs, namespace: "@NAME@"}]
----
+const ACCOUNTS: [(&str, &str); 3] = [
+    ("none", "[]"),
+    (
+        "lists",
+        r#"[{apiGroups: [""], resources: [pods], verbs: [list]}]"#,
+    ),
+    (
+        "logs",
+        r#"[{apiGroups: [""], resources: [pods/log], verbs: [get]}]"#,
+    ),
+];
+const OBJECTS: &str = r#"
 apiVersion: v1
 kind: Secret
 metadata: {name: mine}
@@ -149,9 +126,16 @@ struct Rig<'c> {
     agent: Agent,
 }
 
+fn populate(namespace: &Namespace<'_>) {
+    for (account, rules) in ACCOUNTS {
+        namespace.member(account, rules);
+    }
+    namespace.apply(OBJECTS);
+}
+
 fn rig(cluster: &Cluster) -> Rig<'_> {
     let namespace = cluster.namespace("lending");
-    namespace.apply(ACCOUNTS);
+    populate(&namespace);
     effective(&namespace, "lists", &["list", "pods"]);
     effective(&namespace, "logs", &["get", "pods", "--subresource=log"]);
     let agent = cluster.agent(&[]);
@@ -374,7 +358,7 @@ fn altered(token: &str, alter: impl FnOnce(&mut Value)) -> String {
 fn tokens_that_are_forged_over_or_for_others_open_no_route() {
     let Some(cluster) = cluster() else { return };
     let namespace = cluster.namespace("lending");
-    namespace.apply(ACCOUNTS);
+    populate(&namespace);
     let real = token(&namespace, "lists");
     let real = real.trim();
     let unsigned = {

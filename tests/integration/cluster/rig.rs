@@ -17,8 +17,10 @@ use crate::support::Agent;
 const ACCOUNT: &str = r#"
 apiVersion: v1
 kind: ServiceAccount
-metadata: {name: agent}
----
+metadata: {name: "@ACCOUNT@"}
+"#;
+/// What an account may do everywhere, under the name of its namespace.
+const EVERYWHERE: &str = r#"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: "@NAME@"}
@@ -28,7 +30,20 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: "@NAME@"}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "@NAME@"}
-subjects: [{kind: ServiceAccount, name: agent, namespace: "@NAME@"}]
+subjects: [{kind: ServiceAccount, name: "@ACCOUNT@", namespace: "@NAME@"}]
+"#;
+/// What an account may do in its namespace.
+const HERE: &str = r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: "@ACCOUNT@"}
+rules: @RULES@
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: "@ACCOUNT@"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: "@ACCOUNT@"}
+subjects: [{kind: ServiceAccount, name: "@ACCOUNT@", namespace: "@NAME@"}]
 "#;
 
 /// The one real node.
@@ -275,7 +290,22 @@ impl Namespace<'_> {
     /// The service account `agent`, which may do what the rules of a ClusterRole say.
     #[track_caller]
     pub(super) fn account(&self, rules: &str) {
-        self.apply(&ACCOUNT.replace("@RULES@", rules));
+        self.apply(&ACCOUNT.replace("@ACCOUNT@", "agent"));
+        self.grant("agent", rules);
+    }
+
+    /// Lets an account do what the rules of a ClusterRole say.
+    #[track_caller]
+    pub(super) fn grant(&self, account: &str, rules: &str) {
+        let manifest = EVERYWHERE.replace("@ACCOUNT@", account);
+        self.apply(&manifest.replace("@RULES@", rules));
+    }
+
+    /// A service account that may do in this namespace what the rules of a Role say.
+    #[track_caller]
+    pub(super) fn member(&self, account: &str, rules: &str) {
+        let manifest = format!("{ACCOUNT}---{HERE}").replace("@ACCOUNT@", account);
+        self.apply(&manifest.replace("@RULES@", rules));
     }
 
     /// A new token of that account, alone in the file as from one moment to the next.

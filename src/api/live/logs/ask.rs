@@ -18,8 +18,8 @@ pub(in crate::api) struct Asked {
     pub(in crate::api) pod: Option<String>,
     labels: Selector,
     container: Option<String>,
-    /// Lines of each container from before.
-    pub(super) tail: usize,
+    /// Lines of each container from before, if somebody says how many.
+    tail: Option<usize>,
     /// Of these at most so many seconds old.
     pub(super) since: Option<u64>,
     contains: Option<String>,
@@ -38,7 +38,7 @@ impl Asked {
             pod: None,
             labels: Selector::default(),
             container: None,
-            tail: USUAL,
+            tail: None,
             since: None,
             contains: None,
         };
@@ -89,16 +89,14 @@ impl Asked {
             }
             "tail" => {
                 let tail: Option<usize> = value.parse().ok().filter(|tail| *tail <= MOST);
-                self.tail = tail.ok_or_else(|| {
+                let wrong = || {
                     format!(
                         "tail is a number of lines, {MOST} at most: /api/k8s/logs tells more of one pod"
                     )
-                })?;
+                };
+                self.tail = Some(tail.ok_or_else(wrong)?);
             }
-            "since" => {
-                self.since = Some(seconds(value)?);
-                self.tail = MOST;
-            }
+            "since" => self.since = Some(seconds(value)?),
             "contains" => self.contains = Some(value.to_owned()).filter(|text| !text.is_empty()),
             "ticket" => {}
             _ => return Err(format!("there is no {name:.32}: {KNOWN}")),
@@ -112,6 +110,12 @@ impl Asked {
         is(&self.namespace, &pod.namespace)
             && is(&self.pod, &pod.name)
             && self.labels.fits(&pod.labels)
+    }
+
+    /// Lines of each container from before: all that are not too old, where only that was said.
+    pub(super) fn tail(&self) -> usize {
+        let usual = if self.since.is_some() { MOST } else { USUAL };
+        self.tail.unwrap_or(usual)
     }
 
     pub(super) fn wants_container(&self, name: &str) -> bool {
@@ -141,10 +145,14 @@ mod tests {
         ]);
         let object = json!({"namespace": "shop", "labelSelector": "app=web", "tail": 3});
         assert_eq!(asked, Asked::of_object(&object));
-        assert_eq!(asked.unwrap().tail, 3);
+        assert_eq!(asked.unwrap().tail(), 3);
         let since = Asked::read([("since", "5m")]).unwrap();
-        assert_eq!((since.since, since.tail), (Some(300), MOST));
-        assert_eq!(Asked::read([]).unwrap().tail, USUAL);
+        assert_eq!((since.since, since.tail()), (Some(300), MOST));
+        assert_eq!(Asked::read([]).unwrap().tail(), USUAL);
+        let both = [("tail", "5"), ("since", "5m")];
+        for order in [both, [both[1], both[0]]] {
+            assert_eq!(Asked::read(order).unwrap().tail(), 5, "{order:?}");
+        }
     }
 
     #[test]

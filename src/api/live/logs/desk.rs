@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use super::source::{Held, Key, Source, Speaker};
+use super::source::{Held, Key, Source};
 use crate::api::live::hub::Wake;
 use crate::boundary;
 use crate::chain::Chain;
-use crate::k8s::Client;
 use crate::k8s::logs::{Container, containers};
+use crate::k8s::{Client, Speaker};
 
 /// Containers that are followed at once, by all.
 pub(in crate::api::live) const PLACES: usize = 32;
@@ -57,10 +57,12 @@ pub(super) struct Pod {
 
 /// The containers of a pod, once they are known.
 #[derive(Default)]
-pub(super) struct Found(Mutex<Option<Result<Vec<Container>, String>>>);
+pub(super) struct Found(Mutex<Option<Answer>>);
+
+type Answer = Result<Arc<[Container]>, String>;
 
 impl Found {
-    pub(super) fn get(&self) -> Option<Result<Vec<Container>, String>> {
+    pub(super) fn get(&self) -> Option<Answer> {
         held(&self.0).clone()
     }
 }
@@ -162,9 +164,10 @@ impl Logs {
             let Some(answer) = answer.upgrade() else {
                 return;
             };
-            let client = pod.speaker.client(desk.client());
+            let client = desk.client().speaking_as(&pod.speaker);
             let asked = client.and_then(|client| containers(&client, &pod.namespace, &pod.name));
-            *held(&answer.0) = Some(asked.map_err(|error| Chain(&error).to_string()));
+            let found = asked.map(Arc::from);
+            *held(&answer.0) = Some(found.map_err(|error| Chain(&error).to_string()));
         }))?;
         Ok(found)
     }

@@ -12,12 +12,12 @@ mod watching;
 
 use crate::api::rights::Asking;
 use crate::cluster::{Pod, Snapshot};
+use crate::k8s::Speaker;
 use crate::report::Visible;
 use crate::security::Refusal;
 
 pub(in crate::api) use ask::Asked;
 pub(super) use desk::{Logs, PLACES};
-pub(in crate::api) use source::Speaker;
 pub(super) use watching::Watching;
 
 /// What somebody asked for, as far as they may have it.

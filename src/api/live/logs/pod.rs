@@ -7,7 +7,7 @@ use super::Admitted;
 use super::desk::{Found, Logs, Pod as Asked};
 use super::ring::{Line, Start};
 use super::source::{Held, Key, origin};
-use crate::cluster::{Pod, Snapshot};
+use crate::cluster::{Pod, Snapshot, Uid};
 use crate::k8s::logs::{Container, Stamp};
 
 /// After something failed.
@@ -68,6 +68,9 @@ impl Followed {
     /// Its containers are asked for again once they may be others.
     pub(super) fn refresh(&mut self, row: &Arc<Pod>) {
         self.gone = false;
+        if Arc::ptr_eq(&self.row, row) {
+            return;
+        }
         if state(&self.row) != state(row) {
             self.found = None;
         }
@@ -141,6 +144,11 @@ impl Followed {
         }
         left_out
     }
+}
+
+/// Where a pod is among others; one that comes again has another place.
+pub(super) fn place(row: &Pod) -> (&str, &str, Option<Uid>) {
+    (&row.namespace, &row.name, row.uid)
 }
 
 pub(super) fn is_there(snapshot: &Snapshot, pod: &Pod) -> bool {
@@ -248,7 +256,8 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::api::live::logs::source::{Source, Speaker};
+    use crate::api::live::logs::source::Source;
+    use crate::k8s::Speaker;
     use crate::k8s::fixture::client_of;
 
     /// Of a log that is fed by hand.

@@ -3,56 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use ring::digest::{SHA256, digest};
-
 use super::desk::Logs;
 use super::ring::{MOST, Ring};
 use crate::chain::Chain;
 use crate::k8s::logs::{Question, follow};
-use crate::k8s::{Client, Error};
-use crate::secret::Secret;
+use crate::k8s::{Client, Error, Speaker};
 use crate::stop::{self, Stop, StopSource};
-
-/// Whose right it is fetched by.
-#[derive(Clone, Debug)]
-pub(in crate::api) enum Speaker {
-    Agent,
-    /// Whoever has this value of `Authorization`, and its hash.
-    Other(Secret, [u8; 32]),
-}
-
-impl Speaker {
-    pub(in crate::api) fn other(authorization: Secret) -> Self {
-        let hash = digest(&SHA256, authorization.expose().as_bytes());
-        let mut bytes = [0; 32];
-        bytes
-            .iter_mut()
-            .zip(hash.as_ref())
-            .for_each(|(to, from)| *to = *from);
-        Self::Other(authorization, bytes)
-    }
-
-    pub(super) fn client(&self, own: &Client) -> Result<Client, Error> {
-        match self {
-            Self::Agent => Ok(own.clone()),
-            Self::Other(authorization, _) => own.as_other(authorization.clone()),
-        }
-    }
-}
-
-impl PartialEq for Speaker {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Agent, Self::Agent) => true,
-            (Self::Other(_, one), Self::Other(_, another)) => one == another,
-            _ => false,
-        }
-    }
-}
 
 /// One life of a container, as somebody may read it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
+    /// Whose right it is fetched by.
     pub(super) speaker: Speaker,
     pub(super) namespace: String,
     pub(super) pod: String,
@@ -116,7 +77,7 @@ impl Source {
     }
 
     fn follow(&self, desk: &Logs) -> Result<(), Error> {
-        let client = self.key.speaker.client(desk.client())?.for_logs()?;
+        let client = desk.client().speaking_as(&self.key.speaker)?.for_logs()?;
         self.uses(&client);
         let question = Question {
             namespace: self.key.namespace.clone(),

@@ -4,13 +4,14 @@
 //! tells, so nothing here waits.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Admitted;
 use super::desk::{Logs, PLACES};
-use super::pod::{Followed, RETRY, Tap, is_there};
+use super::pod::{Followed, RETRY, Tap, is_there, place};
 use super::ring::Line;
 use super::source::{Held, origin};
+use crate::age::since_1970;
 use crate::api::live::feed::{Form, message};
 use crate::api::live::queue::Queue;
 use crate::api::live::viewer::BEAT;
@@ -29,6 +30,7 @@ pub(in crate::api::live) struct Watching {
     form: Form,
     /// When it began, in seconds since 1970.
     began: u64,
+    /// By their places.
     pods: Vec<Followed>,
     /// Version of the pods and turn of the desk when it last looked; none before.
     seen: Option<(u64, u64)>,
@@ -49,12 +51,11 @@ impl Watching {
         form: Form,
         now: Instant,
     ) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             admitted,
             logs,
             form,
-            began: since.unwrap_or_default().as_secs(),
+            began: since_1970(SystemTime::now()).into(),
             pods: Vec::new(),
             seen: None,
             left_out: 0,
@@ -117,14 +118,15 @@ impl Watching {
         self.pods.iter_mut().for_each(|pod| pod.gone = true);
         self.left_out = 0;
         for row in snapshot.pods.iter().filter(|row| self.admitted.fits(row)) {
-            let same = |pod: &Followed| {
-                (&pod.row.namespace, &pod.row.name, &pod.row.uid)
-                    == (&row.namespace, &row.name, &row.uid)
-            };
-            match self.pods.iter().position(same) {
-                Some(at) => self.pods[at].refresh(row),
-                None if self.pods.len() < PODS => self.pods.push(Followed::new(row, initial)),
-                None => self.left_out += 1,
+            let known = self
+                .pods
+                .binary_search_by(|pod| place(&pod.row).cmp(&place(row)));
+            match known {
+                Ok(at) => self.pods[at].refresh(row),
+                Err(at) if self.pods.len() < PODS => {
+                    self.pods.insert(at, Followed::new(row, initial));
+                }
+                Err(_) => self.left_out += 1,
             }
         }
         // What a pod that is gone wrote last may still come; one that only fits no more is let go.
@@ -175,7 +177,7 @@ impl Watching {
         let since = since.map(|seconds| self.began.saturating_sub(seconds));
         for pod in &mut self.pods {
             for tap in &mut pod.taps {
-                let lost = tap.begin(self.admitted.asked.tail, since, now);
+                let lost = tap.begin(self.admitted.asked.tail(), since, now);
                 let (more, gone) = tap.take(room / count, &mut lines);
                 self.more |= more;
                 notes.extend(lost.or(gone).map(|lost| (Arc::clone(&tap.held), lost)));

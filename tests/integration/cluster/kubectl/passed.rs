@@ -20,22 +20,8 @@ use crate::support::{Agent, Answer, Certified, eventually, request_with};
 const EACH: usize = 6;
 const ANYTHING: &str = r#"[
     {apiGroups: ["*"], resources: ["*"], verbs: ["*"]}, {nonResourceURLs: ["*"], verbs: ["*"]}]"#;
-const OWN_PODS: &str = r#"
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: own}
-rules: [{apiGroups: [""], resources: [pods, pods/log, configmaps], verbs: [get, list, watch, create]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: own}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: own}
-subjects: [{kind: ServiceAccount, name: own, namespace: "@NAME@"}]
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: own}
-"#;
+const OWN_PODS: &str = r#"[
+    {apiGroups: [""], resources: [pods, pods/log, configmaps], verbs: [get, list, watch, create]}]"#;
 const TALKER: &str = r#"
 apiVersion: v1
 kind: Pod
@@ -262,7 +248,7 @@ fn a_caller_gets_what_its_token_allows_and_no_more() {
         return;
     };
     let namespace = cluster.namespace("passed");
-    namespace.apply(OWN_PODS);
+    namespace.member("own", OWN_PODS);
     talk(&namespace);
     let name = &namespace.name;
     let own = token(&namespace, "own");
