@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Rig;
 use super::routes::{Ask, Kind, ROUTES, Route};
+use crate::support::eventually;
 
 fn route(kind: Kind) -> &'static Route {
     let found = ROUTES.iter().find(|route| route.kind == kind);
@@ -182,14 +183,16 @@ fn nobody_unknown_changes_anything_and_the_audit_does_not_call_it_allowed() {
         expect(&rig, Kind::Raw, &ask, 401);
     }
     rig.unharmed();
-    let audit = rig.agent.log();
-    let noted: Vec<_> = audit
-        .lines()
-        .filter(|line| line.contains("audit: "))
-        .collect();
-    assert_eq!(noted.len(), 4, "{audit}");
-    let refused = |line: &&str| {
+    // Noted when the answer is on its way.
+    let noted: Vec<_> = eventually("four notes of the audit", || {
+        let log = rig.agent.log();
+        let noted = log.lines().filter(|line| line.contains("audit: "));
+        let noted: Vec<_> = noted.map(str::to_owned).collect();
+        (noted.len() >= 4).then_some(noted)
+    });
+    assert_eq!(noted.len(), 4, "{noted:?}");
+    let refused = |line: &String| {
         line.contains("\"decision\":\"refused\"") && line.contains("\"what\":\"authenticate\"")
     };
-    assert!(noted.iter().all(refused), "{audit}");
+    assert!(noted.iter().all(refused), "{noted:?}");
 }
