@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pipeops_agent::k8s::rights::granted_by;
 use pipeops_agent::yaml;
 use serde_json::{Value, json};
 
@@ -15,7 +14,7 @@ use super::rig::{Cluster, cluster};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deployments");
 /// The namespace of the manifests.
 const NAMESPACE: &str = "pipeops-system";
-const FILES: [&str; 9] = [
+pub(super) const FILES: [&str; 9] = [
     "agent.yaml",
     "components/tls/network-policy.yaml",
     "monitoring/network-policy.yaml",
@@ -182,38 +181,8 @@ fn each_rule_of_an_operation_says_what_it_is_for() {
     }
 }
 
-/// What `check` and the results of commands say about the files is so.
-#[test]
-fn the_file_that_is_named_grants_the_right() {
-    for file in FILES {
-        for (rule, text) in rules_of(file) {
-            let words = |field: &str| -> Vec<String> {
-                serde_json::from_value(rule[field].clone()).unwrap()
-            };
-            for group in words("apiGroups") {
-                for resource in words("resources") {
-                    for verb in words("verbs") {
-                        let named = granted_by(&verb, &group, &resource);
-                        let own = named.contains(file) || named.contains("agent.yaml");
-                        let full = file == "rbac-full.yaml" && named.contains(file);
-                        assert!(own || full, "{file}: {text}: {named} for {verb} {resource}");
-                    }
-                }
-            }
-        }
-    }
-    for (verb, group, resource) in [
-        ("create", "", "serviceaccounts/token"),
-        ("create", "rbac.authorization.k8s.io", "roles"),
-        ("get", "example.com", "widgets"),
-    ] {
-        let named = granted_by(verb, group, resource);
-        assert_eq!(named, "deployments/rbac-full.yaml");
-    }
-}
-
 /// Each rule in a file, and its text.
-fn rules_of(file: &str) -> Vec<(Value, String)> {
+pub(super) fn rules_of(file: &str) -> Vec<(Value, String)> {
     let mut rules = Vec::new();
     for object in objects(&read(file)) {
         for rule in object["rules"].as_array().into_iter().flatten() {
