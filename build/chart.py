@@ -158,9 +158,15 @@ def render(chart, values, name=NAME, namespace=NAMESPACE):
     return made[f"{NAME}/templates/manifests.yaml"].lstrip("\n")
 
 
-# k3s asks for the chart by its file, and gives it values.
+# k3s asks for the chart by its file, and gives it values; its namespace is that of the manifests.
 def k3s(chart):
-    spec = yaml.safe_load((PLAIN / "k3s/helmchart.yaml").read_text())["spec"]
+    text = (PLAIN / "k3s/helmchart.yaml").read_text().replace("managed-by: k3s", "managed-by: kubectl")
+    namespace, release = yaml.safe_load_all(text)
+    if namespace != objects((PLAIN / "agent.yaml").read_text())[("Namespace", None, NAMESPACE)]:
+        yield "k3s/helmchart.yaml has another namespace than agent.yaml"
+    spec = release["spec"]
+    if (release["metadata"]["name"], spec["targetNamespace"]) != (NAME, NAMESPACE):
+        yield "k3s/helmchart.yaml installs elsewhere"
     if not spec["chart"].endswith(f"/{NAME}-{chart.version}.tgz"):
         yield f"k3s/helmchart.yaml asks for {spec['chart']}"
     values = yaml.safe_load(spec["valuesContent"])
