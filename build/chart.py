@@ -103,6 +103,7 @@ def problems():
         yield from monitoring(chart)
         yield from policy(chart)
         yield from odd(chart)
+        yield from shared(chart)
         chart.validate_schema({})
         for values in WRONG:
             try:
@@ -223,6 +224,15 @@ def odd(chart):
     values = [variable.get("value") for variable in variables[-2:]]
     if values != ['a"b\n: {', "16777216"]:
         yield f"env: {variables[-2:]}"
+
+
+# Who forgets to say a namespace cuts nobody off from the network.
+def shared(chart):
+    for namespace, denies in ((NAMESPACE, True), ("default", False), ("kube-system", False)):
+        made = objects(render(chart, {}, namespace=namespace))
+        chosen = {key[2]: made[key]["spec"]["podSelector"] for key in made if key[0] == "NetworkPolicy"}
+        if ({} in chosen.values()) != denies or not chosen["pipeops-agent"]:
+            yield f"network policies in {namespace}: {chosen}"
 
 
 def named(chart, names):
