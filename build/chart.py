@@ -30,6 +30,7 @@ WRONG = [
     {"rbac": {"level": "everything"}},
     {"rbac": {"namespaces": ["Not A Name"]}},
     {"image": {"digest": "latest"}},
+    {"image": {"repository": "pipeops/agent:1.0"}},
     {"port": 0},
     {"replicas": 2},
     {"monitoring": {"namespace": "Not A Name"}},
