@@ -1734,7 +1734,8 @@ metadata:
     app.kubernetes.io/managed-by: kubectl
 rules:
   # Every command on every kind, Secrets, roles and custom resources too. The verbs are named:
-  # escalate, bind and impersonate are not among them, so it can give nobody more than it has.
+  # escalate, bind and impersonate are not among them, so no role that it writes has more than it
+  # has. A pod or a token of another service account may: the cluster is held all the same.
   - apiGroups: ["*"]
     resources: ["*"]
     verbs: [get, list, watch, create, update, patch, delete]
