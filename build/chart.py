@@ -30,12 +30,27 @@ WRONG = [
     {"rbac": {"level": "everything"}},
     {"rbac": {"namespaces": ["Not A Name"]}},
     {"image": {"digest": "latest"}},
+    {"image": {"repository": "pipeops/agent:1.0"}},
     {"port": 0},
     {"replicas": 2},
     {"monitoring": {"namespace": "Not A Name"}},
     {"tls": {"key": "secret"}},
     {"apiTokens": {"tokens": "secret"}},
+    # Two servers on one port, and what stands there without its value.
+    {"port": 8443, "tls": {"enabled": True}},
+    {"env": None},
+    {"image": None},
+    {"rbac": {"level": None}},
 ]
+# Names, and such in their place as YAML takes for something else, or as the manifests have elsewhere.
+ODD = {
+    "the-release": "123",
+    "the-namespace": "team-8080",
+    "the-secret": "1e3",
+    "the-certificate": "pipeops-agent-api-tokens",
+    "the-tokens": "null",
+    "the-watchers": "0x10",
+}
 # Values, and the plain files that say the same.
 EQUAL = [
     ({}, ["rbac-standard.yaml", "network-policies.yaml"]),
@@ -88,6 +103,9 @@ def problems():
         yield from k3s(chart)
         yield from monitoring(chart)
         yield from policy(chart)
+        yield from odd(chart)
+        yield from shared(chart)
+        chart.validate_schema({})
         for values in WRONG:
             try:
                 chart.validate_schema(values)
@@ -137,14 +155,20 @@ def objects(text):
     return named
 
 
-def render(chart, values):
-    made = chart.render(values, name=NAME, namespace=NAMESPACE)
+def render(chart, values, name=NAME, namespace=NAMESPACE):
+    made = chart.render(values, name=name, namespace=namespace)
     return made[f"{NAME}/templates/manifests.yaml"].lstrip("\n")
 
 
-# k3s asks for the chart by its file, and gives it values.
+# k3s asks for the chart by its file, and gives it values; its namespace is that of the manifests.
 def k3s(chart):
-    spec = yaml.safe_load((PLAIN / "k3s/helmchart.yaml").read_text())["spec"]
+    text = (PLAIN / "k3s/helmchart.yaml").read_text().replace("managed-by: k3s", "managed-by: kubectl")
+    namespace, release = yaml.safe_load_all(text)
+    if namespace != objects((PLAIN / "agent.yaml").read_text())[("Namespace", None, NAMESPACE)]:
+        yield "k3s/helmchart.yaml has another namespace than agent.yaml"
+    spec = release["spec"]
+    if (release["metadata"]["name"], spec["targetNamespace"]) != (NAME, NAMESPACE):
+        yield "k3s/helmchart.yaml installs elsewhere"
     if not spec["chart"].endswith(f"/{NAME}-{chart.version}.tgz"):
         yield f"k3s/helmchart.yaml asks for {spec['chart']}"
     values = yaml.safe_load(spec["valuesContent"])
@@ -189,6 +213,48 @@ def policy(chart):
     pods = [objects[("Deployment", NAMESPACE, NAME)]["spec"]["template"] for objects in made]
     if pods[0] == pods[1]:
         yield "policy: a change makes no new pod"
+
+
+# A value is what it is, whatever its words.
+def odd(chart):
+    plain, made = named(chart, {name: name for name in ODD}), named(chart, ODD)
+    if made != renamed(plain):
+        yield f"with {ODD}: {made}\nand not {renamed(plain)}"
+    made = objects(render(chart, {"env": {"PIPEOPS_STATE_SIZE": 16777216, "PIPEOPS_HOSTS": 'a"b\n: {'}}))
+    variables = made[("Deployment", NAMESPACE, NAME)]["spec"]["template"]["spec"]["containers"][0]["env"]
+    values = [variable.get("value") for variable in variables[-2:]]
+    if values != ['a"b\n: {', "16777216"]:
+        yield f"env: {variables[-2:]}"
+
+
+# Who forgets to say a namespace cuts nobody off from the network.
+def shared(chart):
+    for namespace, denies in ((NAMESPACE, True), ("default", False), ("kube-system", False)):
+        made = objects(render(chart, {}, namespace=namespace))
+        chosen = {key[2]: made[key]["spec"]["podSelector"] for key in made if key[0] == "NetworkPolicy"}
+        if ({} in chosen.values()) != denies or not chosen["pipeops-agent"]:
+            yield f"network policies in {namespace}: {chosen}"
+
+
+def named(chart, names):
+    values = {
+        "port": 9090,
+        "secretName": names["the-secret"],
+        "tls": {"enabled": True, "secretName": names["the-certificate"]},
+        "apiTokens": {"secretName": names["the-tokens"]},
+        "policy": {"read_only": True},
+        "monitoring": {"annotations": True, "operator": True, "namespace": names["the-watchers"]},
+    }
+    text = render(chart, values, name=names["the-release"], namespace=names["the-namespace"])
+    return list(yaml.safe_load_all(text))
+
+
+def renamed(there):
+    if isinstance(there, dict):
+        return {key: renamed(value) for key, value in there.items()}
+    if isinstance(there, list):
+        return [renamed(value) for value in there]
+    return ODD.get(there, there)
 
 
 # As it is carried: in one file, without links.

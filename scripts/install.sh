@@ -1091,6 +1091,7 @@ rules:
   - apiGroups: [""]
     resources: [nodes, pods, namespaces, services, events]
     verbs: [get, list, watch]
+  # The same of deployments.
   - apiGroups: [apps]
     resources: [deployments]
     verbs: [get, list, watch]
@@ -1311,6 +1312,7 @@ rules:
   - apiGroups: [""]
     resources: [endpoints, events]
     verbs: [get, list, watch]
+  # The same, where Kubernetes keeps it now.
   - apiGroups: [discovery.k8s.io]
     resources: [endpointslices]
     verbs: [get, list, watch]
@@ -1322,6 +1324,7 @@ rules:
   - apiGroups: [apps]
     resources: [deployments/scale, statefulsets/scale, replicasets/scale]
     verbs: [get, update, patch]
+  # scale of the oldest kind.
   - apiGroups: [""]
     resources: [replicationcontrollers/scale]
     verbs: [get, update, patch]
@@ -1337,10 +1340,11 @@ rules:
   - apiGroups: [autoscaling]
     resources: [horizontalpodautoscalers]
     verbs: [get, list, watch, create, update, patch, delete]
-  # apply of what belongs to a workload: how it is reached, and how many may be missing.
+  # apply of what belongs to a workload: how it is reached.
   - apiGroups: [networking.k8s.io]
     resources: [ingresses, networkpolicies]
     verbs: [get, list, watch, create, update, patch, delete]
+  # The same: how many of its pods may be missing.
   - apiGroups: [policy]
     resources: [poddisruptionbudgets]
     verbs: [get, list, watch, create, update, patch, delete]
@@ -1368,7 +1372,7 @@ rules:
   - apiGroups: [""]
     resources: [pods/log]
     verbs: [get]
-  # exec and cp; run -it; port-forward. The API server asks for create, for get over a
+  # exec and cp; attach and run -it; port-forward. The API server asks for create, for get over a
   # WebSocket before Kubernetes 1.35.
   - apiGroups: [""]
     resources: [pods/exec, pods/attach, pods/portforward]
@@ -1478,6 +1482,7 @@ rules:
   - apiGroups: [""]
     resources: [endpoints, events]
     verbs: [get, list, watch]
+  # The same, where Kubernetes keeps it now.
   - apiGroups: [discovery.k8s.io]
     resources: [endpointslices]
     verbs: [get, list, watch]
@@ -1489,6 +1494,7 @@ rules:
   - apiGroups: [apps]
     resources: [deployments/scale, statefulsets/scale, replicasets/scale]
     verbs: [get, update, patch]
+  # scale of the oldest kind.
   - apiGroups: [""]
     resources: [replicationcontrollers/scale]
     verbs: [get, update, patch]
@@ -1504,10 +1510,11 @@ rules:
   - apiGroups: [autoscaling]
     resources: [horizontalpodautoscalers]
     verbs: [get, list, watch, create, update, patch, delete]
-  # apply of what belongs to a workload: how it is reached, and how many may be missing.
+  # apply of what belongs to a workload: how it is reached.
   - apiGroups: [networking.k8s.io]
     resources: [ingresses, networkpolicies]
     verbs: [get, list, watch, create, update, patch, delete]
+  # The same: how many of its pods may be missing.
   - apiGroups: [policy]
     resources: [poddisruptionbudgets]
     verbs: [get, list, watch, create, update, patch, delete]
@@ -1535,7 +1542,7 @@ rules:
   - apiGroups: [""]
     resources: [pods/log]
     verbs: [get]
-  # exec and cp; run -it; port-forward. The API server asks for create, for get over a
+  # exec and cp; attach and run -it; port-forward. The API server asks for create, for get over a
   # WebSocket before Kubernetes 1.35.
   - apiGroups: [""]
     resources: [pods/exec, pods/attach, pods/portforward]
@@ -1560,13 +1567,15 @@ rules:
   - apiGroups: [""]
     resources: [nodes]
     verbs: [get, list, watch, patch, delete]
-  # drain: what runs there, whose it is, and its orderly end.
+  # drain: what runs there.
   - apiGroups: [""]
     resources: [pods]
     verbs: [get, list, watch]
+  # drain: what a daemon set would start again is left.
   - apiGroups: [apps]
     resources: [daemonsets]
     verbs: [get, list, watch]
+  # drain: the orderly end of a pod.
   - apiGroups: [""]
     resources: [pods/eviction]
     verbs: [create]
@@ -1574,9 +1583,11 @@ rules:
   - apiGroups: [""]
     resources: [persistentvolumes]
     verbs: [get, list, watch]
+  # The same: its classes.
   - apiGroups: [storage.k8s.io]
     resources: [storageclasses]
     verbs: [get, list, watch]
+  # describe node: when it was last heard of.
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
     verbs: [get, list, watch]
@@ -1723,7 +1734,8 @@ metadata:
     app.kubernetes.io/managed-by: kubectl
 rules:
   # Every command on every kind, Secrets, roles and custom resources too. The verbs are named:
-  # escalate, bind and impersonate are not among them, so it can give nobody more than it has.
+  # escalate, bind and impersonate are not among them, so no role that it writes has more than it
+  # has. A pod or a token of another service account may: the cluster is held all the same.
   - apiGroups: ["*"]
     resources: ["*"]
     verbs: [get, list, watch, create, update, patch, delete]

@@ -56,32 +56,70 @@ pub const COMMANDS: [Right; 8] = [
     ("create", "", "namespaces", "create"),
 ];
 
+const READS: [&str; 3] = ["get", "list", "watch"];
+const WRITES: [&str; 4] = ["create", "update", "patch", "delete"];
+
 /// Which file to apply for a right, in a sentence's words.
 #[must_use]
 pub fn granted_by(verb: &str, group: &str, resource: &str) -> &'static str {
-    let reads = matches!(verb, "get" | "list" | "watch");
+    let (reads, writes) = (READS.contains(&verb), WRITES.contains(&verb));
     match (group, resource) {
-        ("", "nodes" | "pods" | "namespaces" | "services" | "events")
-        | ("apps", "deployments")
-        | ("metrics.k8s.io", "nodes" | "pods")
+        ("", "nodes" | "pods" | "namespaces" | "services" | "events") | ("apps", "deployments")
             if reads =>
         {
             "deployments/agent.yaml"
         }
-        ("", "nodes/proxy") if reads => "deployments/rbac-kubelet-summary.yaml",
-        ("", "secrets") => "deployments/rbac/secrets.yaml",
-        ("", "nodes" | "pods/eviction" | "namespaces" | "resourcequotas" | "limitranges")
-        | ("", "persistentvolumes")
-        | ("storage.k8s.io", "storageclasses")
-        | ("coordination.k8s.io", "leases") => "deployments/rbac-standard.yaml",
-        ("", "pods" | "pods/log" | "pods/exec" | "pods/attach" | "pods/portforward")
-        | ("", "services" | "serviceaccounts" | "persistentvolumeclaims" | "configmaps")
-        | ("", "replicationcontrollers" | "replicationcontrollers/scale" | "endpoints")
-        | ("apps" | "batch" | "autoscaling" | "policy", _)
-        | ("networking.k8s.io" | "discovery.k8s.io", _) => {
+        ("metrics.k8s.io", "nodes" | "pods") if reads && verb != "watch" => {
+            "deployments/agent.yaml"
+        }
+        ("", "nodes/proxy") if verb == "get" => "deployments/rbac-kubelet-summary.yaml",
+        ("", "secrets") if reads || writes => "deployments/rbac/secrets.yaml",
+        _ if of_nodes(verb, group, resource) => "deployments/rbac-standard.yaml",
+        _ if of_workloads(verb, group, resource) => {
             "deployments/rbac-standard.yaml, or rbac-minimal.yaml in named namespaces"
         }
-        _ => "deployments/rbac-full.yaml",
+        _ if reads || writes => "deployments/rbac-full.yaml",
+        _ => "no file of deployments/",
+    }
+}
+
+/// In `rbac/nodes.yaml` and `rbac/namespaces.yaml`: for the whole cluster.
+fn of_nodes(verb: &str, group: &str, resource: &str) -> bool {
+    let (reads, writes) = (READS.contains(&verb), WRITES.contains(&verb));
+    match (group, resource) {
+        ("", "namespaces" | "resourcequotas" | "limitranges") => reads || writes,
+        ("", "nodes") => matches!(verb, "patch" | "delete"),
+        ("", "pods/eviction") => verb == "create",
+        ("", "persistentvolumes")
+        | ("storage.k8s.io", "storageclasses")
+        | ("coordination.k8s.io", "leases") => reads,
+        _ => false,
+    }
+}
+
+/// In `rbac/workloads.yaml`, `rbac/exec-logs.yaml` and `rbac/config.yaml`: for some namespaces, too.
+fn of_workloads(verb: &str, group: &str, resource: &str) -> bool {
+    let (reads, writes) = (READS.contains(&verb), WRITES.contains(&verb));
+    match (group, resource) {
+        ("", "pods/log") => verb == "get",
+        ("", "pods/exec" | "pods/attach" | "pods/portforward") => {
+            matches!(verb, "get" | "create")
+        }
+        ("", "replicationcontrollers/scale")
+        | ("apps", "deployments/scale" | "statefulsets/scale" | "replicasets/scale") => {
+            matches!(verb, "get" | "update" | "patch")
+        }
+        ("", "endpoints")
+        | ("apps", "controllerrevisions")
+        | ("discovery.k8s.io", "endpointslices") => reads,
+        ("", "pods" | "services" | "serviceaccounts" | "configmaps")
+        | ("", "persistentvolumeclaims" | "replicationcontrollers")
+        | ("apps", "deployments" | "statefulsets" | "daemonsets" | "replicasets")
+        | ("batch", "jobs" | "cronjobs")
+        | ("autoscaling", "horizontalpodautoscalers")
+        | ("networking.k8s.io", "ingresses" | "networkpolicies")
+        | ("policy", "poddisruptionbudgets") => reads || writes,
+        _ => false,
     }
 }
 

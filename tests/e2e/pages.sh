@@ -4,6 +4,8 @@
 
 yaml_accepted() {
 	count=0
+	# The namespace that a page binds rights in.
+	kube create namespace shop >/dev/null
 	for page in docs/deployment.md docs/how-to/*.md; do
 		split "$page"
 		for file in "$work"/blocks/*.yaml; do
@@ -12,6 +14,7 @@ yaml_accepted() {
 			count=$((count + 1))
 		done
 	done
+	kube delete namespace shop --timeout=60s >/dev/null
 	told="$count blocks"
 }
 

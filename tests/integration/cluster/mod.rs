@@ -10,6 +10,7 @@ mod components;
 mod described;
 mod documented;
 mod envelopes;
+mod granted;
 mod kubectl;
 mod lending;
 mod levels;

@@ -1,15 +1,21 @@
-{{- /* A plain manifest in the words of this release: text in, text out. */ -}}
+{{- /* A plain manifest in the words of this release: text in, text out. Each word first becomes a
+mark, which no value can have in it, so that nothing is replaced in what replaced something. Whatever
+is a value is quoted: a namespace may be named 123. */ -}}
 {{- define "pipeops-agent.own" -}}
-{{- $root := .root }}
-{{- .text
-  | replace "pipeops-system" $root.Release.Namespace
-  | replace "app.kubernetes.io/managed-by: kubectl" (printf "app.kubernetes.io/managed-by: %s" $root.Release.Service)
-  | replace "app.kubernetes.io/instance: pipeops-agent" (printf "app.kubernetes.io/instance: %s" $root.Release.Name)
-  | replace "8080" (toString $root.Values.port)
-  | replace "metadata.name: monitoring}" (printf "metadata.name: %s}" $root.Values.monitoring.namespace)
-  | replace "pipeops-agent-secret" $root.Values.secretName
-  | replace "\"pipeops-agent-tls\"" (toJson $root.Values.tls.secretName)
-  | replace "\"pipeops-agent-api-tokens\"" (toJson $root.Values.apiTokens.secretName) }}
+{{- $values := .root.Values }}
+{{- $words := list
+  (list "namespace: pipeops-system" (printf "namespace: %s" (toJson .root.Release.Namespace)))
+  (list "managed-by: kubectl" (printf "managed-by: %s" .root.Release.Service))
+  (list "instance: pipeops-agent" (printf "instance: %s" (toJson .root.Release.Name)))
+  (list "8080" (toString $values.port))
+  (list "metadata.name: monitoring}" (printf "metadata.name: %s}" (toJson $values.monitoring.namespace)))
+  (list "name: pipeops-agent-secret" (printf "name: %s" (toJson $values.secretName)))
+  (list "\"pipeops-agent-tls\"" (toJson $values.tls.secretName))
+  (list "\"pipeops-agent-api-tokens\"" (toJson $values.apiTokens.secretName)) }}
+{{- $text := .text }}
+{{- range $at, $word := $words }}{{ $text = replace (first $word) (printf "\x00%d\x00" $at) $text }}{{ end }}
+{{- range $at, $word := $words }}{{ $text = replace (printf "\x00%d\x00" $at) (last $word) $text }}{{ end }}
+{{- $text }}
 {{- end }}
 
 {{- /* A patch of a component: whatever is in its list goes to the end of one in the object; prints nothing. */ -}}
@@ -27,11 +33,11 @@
 
 {{- /* Of what is in no plain manifest; labels come last. */ -}}
 {{- define "pipeops-agent.place" -}}
-namespace: {{ .Release.Namespace }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   app.kubernetes.io/name: pipeops-agent
-  app.kubernetes.io/instance: {{ .Release.Name }}
-  app.kubernetes.io/version: {{ .Chart.AppVersion }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
+  app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   app.kubernetes.io/component: agent
   app.kubernetes.io/part-of: pipeops
   app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -64,7 +70,9 @@ prometheus.io/port: {{ .Values.port | quote }}
   {{- $env = append $env (dict "name" "PIPEOPS_METRICS_OPEN" "value" "true") }}
 {{- end }}
 {{- range $name, $value := $values.env }}
-  {{- $env = append $env (dict "name" $name "value" (toString $value)) }}
+  {{- /* Numbers are floats in a file of values: toString would make 1.6777216e+07 of 16777216. */}}
+  {{- $text := kindIs "string" $value | ternary $value (toJson $value) }}
+  {{- $env = append $env (dict "name" $name "value" $text) }}
 {{- end }}
 {{- $_ := set $container "env" $env }}
 {{- if $values.persistence.enabled }}

@@ -82,6 +82,14 @@ fn only_what_the_table_allows_is_let_through() {
         ("stranger", "agent", "8443", false),
         ("neighbour", "agent", "8443", false),
     ]);
+    // With the component monitoring; of its namespace, Prometheus alone.
+    rig.apply_policies("monitoring/network-policy.yaml");
+    rig.settle(&[
+        ("prometheus", "agent", "8080", true),
+        ("prometheus", "agent", "8443", false),
+        ("grafana", "agent", "8080", false),
+        ("stranger", "agent", "8080", false),
+    ]);
     drop(enforced);
 }
 
@@ -107,6 +115,7 @@ struct Rig<'c> {
     own: Namespace<'c>,
     friends: Namespace<'c>,
     strangers: Namespace<'c>,
+    watchers: Namespace<'c>,
     cluster: &'c Cluster,
 }
 
@@ -116,6 +125,7 @@ impl<'c> Rig<'c> {
             own: cluster.namespace("own"),
             friends: cluster.namespace("friends"),
             strangers: cluster.namespace("strangers"),
+            watchers: cluster.namespace("watchers"),
             cluster,
         };
         let label = "pipeops.io/agent-access=allowed";
@@ -126,6 +136,8 @@ impl<'c> Rig<'c> {
             ("friend", "of=nobody"),
             ("stranger", "of=nobody"),
             ("dns", "k8s-app=kube-dns"),
+            ("prometheus", "app.kubernetes.io/name=prometheus"),
+            ("grafana", "app.kubernetes.io/name=grafana"),
         ];
         for (name, labels) in pods {
             let inside = rig.namespace(name);
@@ -156,12 +168,16 @@ impl<'c> Rig<'c> {
             "dns" => "kube-system",
             "friend" => &self.friends.name,
             "stranger" => &self.strangers.name,
+            "prometheus" | "grafana" => &self.watchers.name,
             _ => &self.own.name,
         }
     }
 
     fn apply_policies(&self, file: &str) {
-        for mut policy in objects(&read(file)) {
+        // Another namespace is named there, as the file says.
+        let watchers = format!("metadata.name: {}}}", self.watchers.name);
+        let text = read(file).replace("metadata.name: monitoring}", &watchers);
+        for mut policy in objects(&text) {
             policy["metadata"]["namespace"] = json!(self.own.name);
             self.own.apply(&policy.to_string());
         }
