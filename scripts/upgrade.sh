@@ -65,13 +65,17 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
+	# A file that is there already could be anyone's to read.
+	(umask 022 && mkdir -p "$(dirname "$2")") && rm -f "$2.new" || return 1
+	cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2" && return
+	rm -f "$2.new"
+	return 1
 }
 
 # A private folder for everything temporary; it never outlives the script.
 workspace() {
 	umask 077
-	work=$(mktemp -d)
+	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
 	trap cleanup EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
@@ -98,6 +102,18 @@ value_of() { # OPTION COUNT
 
 unknown() { # ARGUMENT
 	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# REMOVE_K3S=no is no.
+switches() { # VARIABLE...
+	for switch in "$@"; do
+		eval "value=\$$switch"
+		case $value in
+		'' | 0 | no | false | off) eval "$switch=" ;;
+		1 | yes | true | on) ;;
+		*) die 1 "neither yes nor no: $switch=$value" "set it to 1, or leave it out" ;;
+		esac
+	done
 }
 
 # Arguments are visible to every user of the machine.
@@ -140,11 +156,31 @@ kube() {
 	fi
 }
 
+# Whether the API server answers; if not, its last word says why.
+reachable() {
+	refusal=$(kube get --raw /readyz --request-timeout=30s 2>&1) && return
+	refusal=$(printf '%s\n' "$refusal" | tail -n 1)
+	return 1
+}
+
+# Where a service of k3s says what it does.
+logs_of() { # SERVICE
+	if [ -x "$PIPEOPS_ROOT/sbin/openrc-run" ]; then say "rc-service $1 status; tail /var/log/$1.log"; else say "journalctl -u $1"; fi
+}
+
+# Who keeps the agent.
+manager() { # NAMESPACE
+	kube -n "$1" get deployment pipeops-agent --ignore-not-found -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}' 2>/dev/null || :
+}
+
 # kubectl of this machine, else that of k3s with its administrator's kubeconfig.
 find_kubectl() {
+	own=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml
 	[ -z "$KUBECONFIG" ] || export KUBECONFIG
-	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$own" ]; then
 		kubectl="k3s kubectl"
+	elif [ -z "$KUBECONFIG" ] && [ -e "$own" ] && [ ! -r "$own" ] && [ ! -e "${HOME:-}/.kube/config" ]; then
+		die 1 "only root may read $own" "run the same line with sudo, or give --kubeconfig"
 	elif command -v kubectl >/dev/null; then
 		kubectl=kubectl
 	elif command -v k3s >/dev/null; then
@@ -344,6 +380,15 @@ carry_images() {
 	done <"$work/images"
 }
 
+# What an object of ours has; nothing where there is none. That the API server does not say is another
+# thing, save in a dry run, which needs no cluster.
+stored() { # KIND NAME JSONPATH
+	kube -n "$namespace" get "$1" "$2" --ignore-not-found -o "jsonpath=$3" 2>"$work/error" || [ -n "$DRY_RUN" ] || {
+		cat "$work/error" >&2
+		return 1
+	}
+}
+
 # A setting that is not given keeps the value of the last run.
 settings() {
 	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
@@ -387,11 +432,11 @@ own_rights() { # MANIFEST
 
 # What the last run granted and this one does not goes first: a level that is left is left.
 withdraw_rights() {
-	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	stored configmap pipeops-agent-install '{.data.rights}' >"$work/last-rights" || return 1
 	while IFS= read -r object; do
 		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
 		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
-		run kube delete $object --ignore-not-found || return 1
+		if [ -n "$DRY_RUN" ]; then say "would delete: $object"; else kube delete $object --ignore-not-found || return 1; fi
 	done <"$work/last-rights"
 }
 
@@ -533,6 +578,7 @@ environment() {
 	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL='' HOSTS='' TLS='' API_TOKENS='' RBAC='' RBAC_NAMESPACES=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	resume='' patience=10
+	switches ROLLBACK DRY_RUN
 }
 
 arguments() {
@@ -590,8 +636,8 @@ check_values() {
 
 # What is installed, and whether it is ours to upgrade.
 detect() {
-	kube get --raw /readyz >/dev/null 2>&1 ||
-		die 3 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
+	reachable ||
+		die 3 "the Kubernetes API does not answer: $refusal" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
 	found=$(kube -n "$NAMESPACE" get deployment pipeops-agent -o 'jsonpath={.spec.template.spec.containers[0].image}|{.spec.template.metadata.annotations.pipeops\.io/secret-version}|{.metadata.labels.app\.kubernetes\.io/version}|{.metadata.labels.app\.kubernetes\.io/managed-by}') ||
 		die 1 "the agent is not in namespace $NAMESPACE" "install.sh installs it; --namespace where it is another"
 	IFS='|' read -r old_image secret_version from manager <<-END
@@ -610,7 +656,7 @@ detect() {
 	[ -n "$BACKUP_DIR" ] || BACKUP_DIR=$(backup_dir)
 	backups=$BACKUP_DIR/$cluster
 	for setting in PORT RBAC RBAC_NAMESPACES; do
-		eval "$setting=\$(sed -n 's/^$setting=//p' '$work/last')"
+		eval "$setting=\$(sed -n 's/^$setting=//p' \"\$work/last\")"
 	done
 	ready=no was=
 	if running; then

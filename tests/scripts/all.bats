@@ -23,6 +23,15 @@ load helper
 	unchanged
 }
 
+@test "1: no place for temporary files: said, with what to do" {
+	export PIPEOPS_TOKEN=$secret ASSUME_YES=1 MASTER_IP=192.0.2.1 K3S_TOKEN=$secret
+	for name in install join-worker uninstall upgrade health-check generate-config; do
+		TMPDIR=/nowhere script $name.sh
+		is 1 "no temporary folder in /nowhere" "next: "
+	done
+	unchanged
+}
+
 @test "a truncated download does nothing" {
 	export PIPEOPS_TOKEN=$secret ASSUME_YES=1 EXISTING_CLUSTER=1 MASTER_IP=192.0.2.1 K3S_TOKEN=$secret
 	for file in "$scripts"/*.sh; do

@@ -99,6 +99,22 @@ typed() { # LINE... -- ARGUMENT...
 	[ "$(stat -c %a "$T/out/agent.env")" = 600 ]
 }
 
+@test "no token is left behind: in a file that was there for others to read, or by a write that fails" {
+	mkdir "$T/out"
+	(umask 022 && : >"$T/out/agent.yaml.new" && ln "$T/out/agent.yaml.new" "$T/peek")
+	PIPEOPS_TOKEN=$secret script generate-config.sh --output "$T/out"
+	is 0
+	[ ! -s "$T/peek" ]
+	rm "$T"/out/agent.*
+	printf '#!/bin/sh\nexit 1\n' >"$T/bin/chmod"
+	/bin/chmod 755 "$T/bin/chmod"
+	# busybox has chmod in itself.
+	case $SCRIPT_SHELL in *busybox*) return ;; esac
+	PIPEOPS_TOKEN=$secret script generate-config.sh --output "$T/out"
+	is 1 "cannot write" "next: "
+	[ -z "$(ls -A "$T/out")" ]
+}
+
 @test "1: wrong or missing values; nothing is written" {
 	script generate-config.sh --output "$T/out"
 	is 1 "no token" "next: "

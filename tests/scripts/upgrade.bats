@@ -221,7 +221,7 @@ untouched() {
 	(cd "$T/releases/download/v0.3.0" && sha256sum rbac-minimal.yaml >>SHA256SUMS)
 	: >"$T/calls"
 	script upgrade.sh --to 0.3.0 --dry-run
-	is 0 "would run: kube delete clusterrole/pipeops-agent-config"
+	is 0 "would delete: clusterrole/pipeops-agent-config"
 	not_called 'kubectl delete'
 	script upgrade.sh --to 0.3.0
 	is 0 "to 0.3.0"
