@@ -40,14 +40,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -76,22 +83,29 @@ put() { # MODE FILE
 workspace() {
 	umask 077
 	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
-	trap cleanup EXIT
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -223,10 +237,15 @@ number() { # WHAT VALUE MOST
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
 }
 
+# grep would be content with one line of many.
+whole() { # VALUE PATTERN
+	printf '%s' "$1" | tr '\n' ' ' | grep -Eq "$2"
+}
+
 # As the agent takes it. It may hold a password, so it is not shown.
 control_plane_url() { # URL
 	[ -n "$1" ] || return 0
-	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+	whole "$1" '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
 		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
 	case $1 in
 	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
@@ -236,7 +255,7 @@ control_plane_url() { # URL
 
 # As the agent takes them.
 host_names() { # NAMES
-	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+	[ -z "$1" ] || whole "$1," '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
 		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
 }
 

@@ -25,14 +25,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -61,22 +68,29 @@ put() { # MODE FILE
 workspace() {
 	umask 077
 	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
-	trap cleanup EXIT
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -314,7 +328,7 @@ guarded_endpoints() {
 		return
 	fi
 	address=$(sed -n 's/^Forwarding from \(127[^ ]*\).*/\1/p' "$work/forward")
-	for path in /api/health/detailed /api/status/features /api/metrics/runtime /api/status/cluster /api/status/changes \
+	for path in /metrics /api/health/detailed /api/status/features /api/metrics/runtime /api/metrics/history /api/status/cluster /api/status/changes \
 		/api/k8s/nodes /api/k8s/pods /api/k8s/namespaces /api/k8s/deployments /api/k8s/services /api/k8s/events; do
 		if guarded "$path"; then
 			report ok "$path" "answers"
@@ -401,6 +415,7 @@ main() {
 	else
 		say "NOT healthy: see what failed above"
 	fi
+	told
 	exit "$code"
 }
 

@@ -32,6 +32,7 @@ check_system() {
 
 check_k3s_values() {
 	case $K3S_VERSION in
+	*[!a-z0-9.+-]*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	'' | v[0-9]*.[0-9]*.[0-9]*+k3s[0-9]*) ;;
 	*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	esac

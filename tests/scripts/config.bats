@@ -125,6 +125,12 @@ typed() { # LINE... -- ARGUMENT...
 		script generate-config.sh --output "$T/out" "$wrong"
 		is 1 "next: "
 	done
+	for wrong in PIPEOPS_API_URL=https://plane.example PIPEOPS_HOSTS=agent.example.com; do
+		export "$wrong"$'\nread_only: true'
+		script generate-config.sh --output "$T/out"
+		is 1 "next: "
+		unset "${wrong%%=*}"
+	done
 	PIPEOPS_TOKEN="a\$(b)" script generate-config.sh --output "$T/out"
 	is 1 "--token-file"
 	printf 'two words' >"$T/token"

@@ -17,7 +17,7 @@ json() {
 	is 0 "ok       api-server" "ok       /ready" "skipped  /api" "watch pods" "healthy"
 	with_api_token
 	script health-check.sh
-	is 0 "ok       /api/k8s/pods" "ok       control-plane"
+	is 0 "ok       /metrics" "ok       /api/k8s/pods" "ok       control-plane"
 	[ "$(json failed)" = True ]
 	not_called 'kubectl.* \(apply\|create\|delete\|patch\)'
 }
