@@ -25,14 +25,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -50,29 +57,40 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
+	# A file that is there already could be anyone's to read.
+	(umask 022 && mkdir -p "$(dirname "$2")") && rm -f "$2.new" || return 1
+	cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2" && return
+	rm -f "$2.new"
+	return 1
 }
 
 # A private folder for everything temporary; it never outlives the script.
 workspace() {
 	umask 077
-	work=$(mktemp -d)
-	trap cleanup EXIT
+	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -83,6 +101,18 @@ value_of() { # OPTION COUNT
 
 unknown() { # ARGUMENT
 	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# REMOVE_K3S=no is no.
+switches() { # VARIABLE...
+	for switch in "$@"; do
+		eval "value=\$$switch"
+		case $value in
+		'' | 0 | no | false | off) eval "$switch=" ;;
+		1 | yes | true | on) ;;
+		*) die 1 "neither yes nor no: $switch=$value" "set it to 1, or leave it out" ;;
+		esac
+	done
 }
 
 # Arguments are visible to every user of the machine.
@@ -125,11 +155,31 @@ kube() {
 	fi
 }
 
+# Whether the API server answers; if not, its last word says why.
+reachable() {
+	refusal=$(kube get --raw /readyz --request-timeout=30s 2>&1) && return
+	refusal=$(printf '%s\n' "$refusal" | tail -n 1)
+	return 1
+}
+
+# Where a service of k3s says what it does.
+logs_of() { # SERVICE
+	if [ -x "$PIPEOPS_ROOT/sbin/openrc-run" ]; then say "rc-service $1 status; tail /var/log/$1.log"; else say "journalctl -u $1"; fi
+}
+
+# Who keeps the agent.
+manager() { # NAMESPACE
+	kube -n "$1" get deployment pipeops-agent --ignore-not-found -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}' 2>/dev/null || :
+}
+
 # kubectl of this machine, else that of k3s with its administrator's kubeconfig.
 find_kubectl() {
+	own=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml
 	[ -z "$KUBECONFIG" ] || export KUBECONFIG
-	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$own" ]; then
 		kubectl="k3s kubectl"
+	elif [ -z "$KUBECONFIG" ] && [ -e "$own" ] && [ ! -r "$own" ] && [ ! -e "${HOME:-}/.kube/config" ]; then
+		die 1 "only root may read $own" "run the same line with sudo, or give --kubeconfig"
 	elif command -v kubectl >/dev/null; then
 		kubectl=kubectl
 	elif command -v k3s >/dev/null; then
@@ -156,6 +206,7 @@ environment() {
 	PIPEOPS_ROOT=${PIPEOPS_ROOT:-} DRY_RUN=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	code=0 forward='' pod='' secure=''
+	switches JSON
 }
 
 arguments() {
@@ -182,14 +233,15 @@ arguments() {
 		esac
 		shift 2
 	done
-	case $PORT$TIMEOUT in
-	*[!0-9]*) die 1 "not a number: ${PORT:-$TIMEOUT}" "give --port and --timeout as numbers" ;;
+	case ${PORT:-0}:$TIMEOUT in
+	*[!0-9]*:* | *:*[!0-9]* | *:) die 1 "not a number: ${PORT:-$TIMEOUT}" "give --port and --timeout as numbers" ;;
 	esac
 }
 
 # One line of the report; a failure sets the exit code, the first wins.
 report() { # ok|failed|skipped NAME DETAIL [CODE]
-	detail=$(printf '%s' "$3" | tr '\n\t' '  ')
+	# Whatever a server or a terminal's colours put into it.
+	detail=$(printf '%s' "$3" | LC_ALL=C tr '\001-\037' ' ')
 	if [ -n "$JSON" ]; then
 		printf '{"name":"%s","state":"%s","detail":"%s"}\n' "$2" "$1" \
 			"$(printf '%s' "$detail" | sed 's/\\/\\\\/g; s/"/\\"/g')" >>"$work/report"
@@ -205,8 +257,8 @@ ask() { # KUBECTL-ARGUMENTS...
 
 cluster() {
 	if ! answer=$(ask get --raw /readyz); then
-		report failed api-server "$answer; next: systemctl status k3s, or check --kubeconfig" 3
-		[ "$kubectl" != "k3s kubectl" ] || report failed k3s "it does not serve its API; next: systemctl status k3s, journalctl -u k3s" 3
+		report failed api-server "$answer; next: $(logs_of k3s), or check --kubeconfig" 3
+		[ "$kubectl" != "k3s kubectl" ] || report failed k3s "it does not serve its API; next: $(logs_of k3s)" 3
 		return 1
 	fi
 	report ok api-server "$answer"
@@ -276,7 +328,7 @@ guarded_endpoints() {
 		return
 	fi
 	address=$(sed -n 's/^Forwarding from \(127[^ ]*\).*/\1/p' "$work/forward")
-	for path in /api/health/detailed /api/status/features /api/metrics/runtime /api/status/cluster /api/status/changes \
+	for path in /metrics /api/health/detailed /api/status/features /api/metrics/runtime /api/metrics/history /api/status/cluster /api/status/changes \
 		/api/k8s/nodes /api/k8s/pods /api/k8s/namespaces /api/k8s/deployments /api/k8s/services /api/k8s/events; do
 		if guarded "$path"; then
 			report ok "$path" "answers"
@@ -348,9 +400,10 @@ may() { # "VERB KIND" SCOPE...
 main() {
 	environment
 	arguments "$@"
-	find_kubectl || die 1 "neither kubectl nor k3s is here" "install kubectl, or run this on the server"
 	workspace
-	if cluster && deployment; then
+	if ! find_kubectl; then
+		report failed kubectl "neither kubectl nor k3s is here; next: install kubectl, or run this on the server" 1
+	elif cluster && deployment; then
 		open_endpoints
 		guarded_endpoints
 		rights
@@ -362,6 +415,7 @@ main() {
 	else
 		say "NOT healthy: see what failed above"
 	fi
+	told
 	exit "$code"
 }
 

@@ -53,14 +53,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -78,29 +85,40 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
+	# A file that is there already could be anyone's to read.
+	(umask 022 && mkdir -p "$(dirname "$2")") && rm -f "$2.new" || return 1
+	cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2" && return
+	rm -f "$2.new"
+	return 1
 }
 
 # A private folder for everything temporary; it never outlives the script.
 workspace() {
 	umask 077
-	work=$(mktemp -d)
-	trap cleanup EXIT
+	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -111,6 +129,18 @@ value_of() { # OPTION COUNT
 
 unknown() { # ARGUMENT
 	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# REMOVE_K3S=no is no.
+switches() { # VARIABLE...
+	for switch in "$@"; do
+		eval "value=\$$switch"
+		case $value in
+		'' | 0 | no | false | off) eval "$switch=" ;;
+		1 | yes | true | on) ;;
+		*) die 1 "neither yes nor no: $switch=$value" "set it to 1, or leave it out" ;;
+		esac
+	done
 }
 
 # Arguments are visible to every user of the machine.
@@ -153,11 +183,31 @@ kube() {
 	fi
 }
 
+# Whether the API server answers; if not, its last word says why.
+reachable() {
+	refusal=$(kube get --raw /readyz --request-timeout=30s 2>&1) && return
+	refusal=$(printf '%s\n' "$refusal" | tail -n 1)
+	return 1
+}
+
+# Where a service of k3s says what it does.
+logs_of() { # SERVICE
+	if [ -x "$PIPEOPS_ROOT/sbin/openrc-run" ]; then say "rc-service $1 status; tail /var/log/$1.log"; else say "journalctl -u $1"; fi
+}
+
+# Who keeps the agent.
+manager() { # NAMESPACE
+	kube -n "$1" get deployment pipeops-agent --ignore-not-found -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}' 2>/dev/null || :
+}
+
 # kubectl of this machine, else that of k3s with its administrator's kubeconfig.
 find_kubectl() {
+	own=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml
 	[ -z "$KUBECONFIG" ] || export KUBECONFIG
-	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$own" ]; then
 		kubectl="k3s kubectl"
+	elif [ -z "$KUBECONFIG" ] && [ -e "$own" ] && [ ! -r "$own" ] && [ ! -e "${HOME:-}/.kube/config" ]; then
+		die 1 "only root may read $own" "run the same line with sudo, or give --kubeconfig"
 	elif command -v kubectl >/dev/null; then
 		kubectl=kubectl
 	elif command -v k3s >/dev/null; then
@@ -257,7 +307,7 @@ check_system() {
 	*) die 2 "k3s does not run on $system" "use Linux, or --existing-cluster with your kubeconfig" ;;
 	esac
 	release=$PIPEOPS_ROOT/etc/os-release
-	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d '"' | tr '\n' ' ')
+	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d "\"'" | tr '\n' ' ')
 	for id in $ids; do
 		case $id in
 		ubuntu | debian | raspbian | centos | rhel | fedora | rocky | almalinux | ol | amzn | alpine | opensuse* | suse | sles)
@@ -272,11 +322,12 @@ check_system() {
 
 check_k3s_values() {
 	case $K3S_VERSION in
+	*[!a-z0-9.+-]*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	'' | v[0-9]*.[0-9]*.[0-9]*+k3s[0-9]*) ;;
 	*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	esac
 	case $K3S_CHANNEL in
-	*[!a-z0-9.v]* | '') die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
+	*[!a-z0-9.v]*) die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
 	esac
 	[ -z "$AIRGAP" ] || check_airgap
 }
@@ -295,11 +346,14 @@ check_airgap() {
 # All findings at once; nothing was changed yet.
 preflight() { # PORT...
 	problems=
-	[ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ] || problem "not root: run this with sudo"
+	is_root || problem "not root: run this with sudo"
 	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$proc/meminfo" 2>/dev/null)
 	[ "${memory:-999999}" -ge 500000 ] || problem "k3s needs 512 MB of memory, this machine has $((memory / 1024))"
-	disk=$(df -Pk "$PIPEOPS_ROOT/" | awk 'NR == 2 { print $4 }')
-	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, here are $((disk / 1024)) MB"
+	# Where k3s will live; that may be a disk of its own.
+	place=$PIPEOPS_ROOT/var/lib/rancher
+	while [ ! -d "$place/" ] && [ "$place" != "${place%/*}" ]; do place=${place%/*}; done
+	disk=$(df -Pk "$place/" | awk 'NR == 2 { print $4 }')
+	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, in ${place:-/} are $((disk / 1024)) MB"
 	if [ -r "$proc/cgroups" ] && ! grep -q '^memory.*1$' "$proc/cgroups" && ! grep -qw memory "$sys/fs/cgroup/cgroup.controllers" 2>/dev/null; then
 		problem "no memory control group: add cgroup_memory=1 cgroup_enable=memory to /boot/firmware/cmdline.txt (Raspberry Pi) or the kernel's command line, and reboot"
 	fi
@@ -317,6 +371,8 @@ preflight() { # PORT...
 	die 3 "preflight found:$problems" "correct these and run the same line again; nothing was changed"
 }
 
+is_root() { [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ]; }
+
 problem() {
 	problems="$problems
   - $*"
@@ -328,7 +384,7 @@ listens() { # PORT
 		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
 }
 
-# What there is stays, unless another version is asked for or an earlier run was interrupted.
+# What there is stays, unless something else is asked for or an earlier run was interrupted.
 install_k3s() { # server|agent ARGUMENTS-OF-K3S
 	role=$1
 	shift
@@ -336,12 +392,20 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 	[ "$role" = server ] || service=k3s-agent
 	have=$(k3s --version 2>/dev/null | sed -n 's/^k3s version \([^ ]*\).*/\1/p')
 	record=$(k3s_record)
-	if [ -n "$have" ] && ! grep -q '^state=installing' "$record" 2>/dev/null; then
-		if [ -z "$K3S_VERSION" ] || [ "$K3S_VERSION" = "$have" ]; then
+	# A version that was named is of no channel.
+	version=$K3S_VERSION channel=${K3S_CHANNEL:-stable}
+	[ -z "$version" ] || channel=''
+	[ -z "$have" ] || other_role
+	if [ -n "$have" ] && [ "$(recorded state)" != installing ]; then
+		asked_of_k3s
+		if [ -z "$change" ]; then
 			say "kept: k3s $have"
 			return
 		fi
-		say "k3s: from $have to $K3S_VERSION"
+		[ -f "$record" ] || die 3 "this k3s was not installed by install.sh, which would change how it runs: $change" \
+			"change it as it was installed, or leave that out"
+		is_root || die 3 "not root" "run the same line with sudo"
+		say "k3s: $change"
 	else
 		case $role in
 		server) preflight 6443 10250 ;;
@@ -349,9 +413,8 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 		esac
 	fi
 	# Recorded before it begins, so that uninstall.sh knows also after an interruption.
-	if [ -z "$have" ] || [ -f "$record" ]; then
-		printf 'state=installing\nrole=%s\n' "$role" | put 600 "$record"
-	fi
+	[ -n "$have" ] && [ ! -f "$record" ] || write_record installing
+	[ "$role" = server ] || keep_join_token
 	if [ -n "$AIRGAP" ]; then
 		carry_k3s
 	elif [ -n "$DRY_RUN" ]; then
@@ -363,14 +426,46 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 		head -n 1 "$work/k3s-install.sh" | grep -q '^#!' || die 3 "$K3S_INSTALLER_URL did not answer with a script" "check the proxy and run the same line again"
 		sh -n "$work/k3s-install.sh" 2>/dev/null || die 3 "the download of $K3S_INSTALLER_URL is not whole" "run the same line again"
 	fi
-	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="$K3S_CHANNEL"
-	[ -z "$K3S_VERSION" ] || export INSTALL_K3S_VERSION="$K3S_VERSION"
-	say "k3s: installing (${K3S_VERSION:-channel $K3S_CHANNEL}, $role)"
+	# A k3s that waits with a wrong token would go on doing so.
+	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="${channel:-stable}" INSTALL_K3S_FORCE_RESTART=true
+	[ -z "$version" ] || export INSTALL_K3S_VERSION="$version"
+	# The installer would wait for a worker that never joins, without an end; we wait ourselves.
+	[ "$role" = server ] || export INSTALL_K3S_TYPE=exec
+	say "k3s: installing (${version:-channel $channel}, $role)"
 	umask 022
 	run sh "$work/k3s-install.sh" ||
-		die 3 "the installer of k3s failed" "read its lines above and: journalctl -u $service; then run the same line again"
+		die 3 "the installer of k3s failed" "read its lines above and: $(logs_of $service); then run the same line again"
 	umask 077
-	[ ! -f "$record" ] || printf 'state=installed\nrole=%s\n' "$role" | put 600 "$record"
+	[ ! -f "$record" ] || write_record installed
+}
+
+recorded() { sed -n "s/^$1=//p" "$record" 2>/dev/null || :; } # KEY
+
+write_record() { # STATE
+	printf 'state=%s\nrole=%s\nchannel=%s\nurl=%s\n' "$1" "$role" "$channel" "${K3S_URL:-}" | put 600 "$record" ||
+		die 3 "cannot write $record" "make room there and run the same line again"
+}
+
+# Its own installer leaves one of these; a machine is one or the other.
+other_role() {
+	case $role in
+	server) other=k3s-agent-uninstall.sh what="a worker of a cluster" ;;
+	*) other=k3s-uninstall.sh what="a k3s server" ;;
+	esac
+	! command -v $other >/dev/null || die 3 "this machine is $what already" "use another machine; or remove that k3s with: $other"
+}
+
+# What is to be different from the k3s that is here; nothing else changes with it.
+asked_of_k3s() {
+	change=
+	if [ "$role" = agent ] && ! joins_there; then
+		change="worker of $K3S_URL" version=$have channel=$(recorded channel)
+	fi
+	if [ -n "$K3S_VERSION" ]; then
+		[ "$K3S_VERSION" = "$have" ] || change="from $have to $K3S_VERSION" version=$K3S_VERSION channel=''
+	elif [ -n "$K3S_CHANNEL" ] && [ "$K3S_CHANNEL" != "$(recorded channel)" ]; then
+		change="from $have to the newest of $K3S_CHANNEL" version='' channel=$K3S_CHANNEL
+	fi
 }
 
 carry_k3s() {
@@ -383,11 +478,34 @@ carry_k3s() {
 	done
 }
 
+join_token() { say "$PIPEOPS_ROOT/etc/rancher/k3s/join-token"; }
+
+# Whether the worker that is here has that server and that token.
+joins_there() {
+	[ "$(cat "$cluster_token")" = "$(cat "$(join_token)" 2>/dev/null)" ] && [ "$K3S_URL" = "$(recorded url)" ]
+}
+
 # A path that only root reads; k3s takes it from there at every start.
-keep_join_token() { # FILE
-	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
-	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
+keep_join_token() {
+	K3S_TOKEN_FILE=$(join_token)
+	put 600 "$K3S_TOKEN_FILE" <"$cluster_token" || die 3 "cannot write $K3S_TOKEN_FILE" "make room there and run the same line again"
 	export K3S_TOKEN_FILE K3S_URL
+}
+
+# The kubelet's own right: it may read its own node.
+joined() {
+	k3s kubectl --kubeconfig "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/kubelet.kubeconfig" \
+		wait --for=condition=Ready "node/$(printf '%s' "${K3S_NODE_NAME:-$(uname -n)}" | tr '[:upper:]' '[:lower:]')" --timeout=5s
+}
+
+# A worker is one when its server says so.
+join() { # FILE-WITH-THE-TOKEN
+	cluster_token=$1
+	install_k3s agent
+	[ -z "$DRY_RUN" ] || return 0
+	wait_for joined || die 3 "the node did not become ready within $TIMEOUT s" \
+		"$(logs_of k3s-agent); a wrong token says 'not authorized'; then run the same line again"
+	say "joined: the server says this node is ready"
 }
 # <<< scripts/lib/k3s.sh
 
@@ -413,10 +531,15 @@ number() { # WHAT VALUE MOST
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
 }
 
+# grep would be content with one line of many.
+whole() { # VALUE PATTERN
+	printf '%s' "$1" | tr '\n' ' ' | grep -Eq "$2"
+}
+
 # As the agent takes it. It may hold a password, so it is not shown.
 control_plane_url() { # URL
 	[ -n "$1" ] || return 0
-	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+	whole "$1" '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
 		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
 	case $1 in
 	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
@@ -426,7 +549,7 @@ control_plane_url() { # URL
 
 # As the agent takes them.
 host_names() { # NAMES
-	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+	[ -z "$1" ] || whole "$1," '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
 		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
 }
 
@@ -511,6 +634,15 @@ carry_images() {
 	done <"$work/images"
 }
 
+# What an object of ours has; nothing where there is none. That the API server does not say is another
+# thing, save in a dry run, which needs no cluster.
+stored() { # KIND NAME JSONPATH
+	kube -n "$namespace" get "$1" "$2" --ignore-not-found -o "jsonpath=$3" 2>"$work/error" || [ -n "$DRY_RUN" ] || {
+		cat "$work/error" >&2
+		return 1
+	}
+}
+
 # A setting that is not given keeps the value of the last run.
 settings() {
 	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
@@ -554,11 +686,11 @@ own_rights() { # MANIFEST
 
 # What the last run granted and this one does not goes first: a level that is left is left.
 withdraw_rights() {
-	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	stored configmap pipeops-agent-install '{.data.rights}' >"$work/last-rights" || return 1
 	while IFS= read -r object; do
 		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
 		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
-		run kube delete $object --ignore-not-found || return 1
+		if [ -n "$DRY_RUN" ]; then say "would delete: $object"; else kube delete $object --ignore-not-found || return 1; fi
 	done <"$work/last-rights"
 }
 
@@ -699,7 +831,7 @@ environment() {
 	TLS_CERT=${PIPEOPS_TLS_CERT_FILE:-} TLS_KEY=${PIPEOPS_TLS_KEY_FILE:-}
 	RBAC=${RBAC:-} RBAC_NAMESPACES=${RBAC_NAMESPACES:-}
 	EXISTING_CLUSTER=${EXISTING_CLUSTER:-} KUBECONFIG=${KUBECONFIG:-} KUBE_CONTEXT=${KUBE_CONTEXT:-}
-	NODE_TYPE=${NODE_TYPE:-server} K3S_VERSION=${K3S_VERSION:-} K3S_CHANNEL=${K3S_CHANNEL:-stable}
+	NODE_TYPE=${NODE_TYPE:-server} K3S_VERSION=${K3S_VERSION:-} K3S_CHANNEL=${K3S_CHANNEL:-}
 	K3S_URL=${K3S_URL:-} k3s_token=${K3S_TOKEN:-} JOIN_FILE=${K3S_TOKEN_FILE:-} AIRGAP=${PIPEOPS_AIRGAP:-}
 	DRY_RUN=${DRY_RUN:-} MANIFEST_ONLY=${MANIFEST_ONLY:-} TIMEOUT=${TIMEOUT:-180}
 	K3S_INSTALLER_URL=${K3S_INSTALLER_URL:-https://get.k3s.io}
@@ -708,6 +840,7 @@ environment() {
 	# No program that is started from here gets a secret by its environment.
 	unset PIPEOPS_TOKEN PIPEOPS_API_TOKEN K3S_TOKEN K3S_TOKEN_FILE
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
+	switches STANDALONE EXISTING_CLUSTER DRY_RUN MANIFEST_ONLY
 }
 
 arguments() {
@@ -784,7 +917,7 @@ check_values() {
 	?*https://*) [ -z "$AIRGAP" ] || die 1 "--airgap takes nothing from the network" "carry $MANIFEST and give it as a file" ;;
 	esac
 	case $NODE_TYPE in
-	server) ;;
+	server) [ -z "$K3S_URL" ] || [ -n "$EXISTING_CLUSTER" ] || die 1 "K3S_URL is for workers" "add --node-type agent, or leave it out" ;;
 	agent)
 		[ -z "$EXISTING_CLUSTER" ] || die 1 "--node-type agent installs k3s, --existing-cluster does not" "leave one out"
 		case $K3S_URL in
@@ -870,7 +1003,7 @@ keep_version() {
 	say "kept: version $there of the agent${OWN_MANIFEST:+, by the manifest that was given}; upgrade.sh brings it to another"
 	if grep -qx "RBAC=$RBAC" "$work/last" && grep -qx "RBAC_NAMESPACES=$RBAC_NAMESPACES" "$work/last"; then
 		kept_rights=yes
-		kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/rights" || failed_apply
+		stored configmap pipeops-agent-install '{.data.rights}' >"$work/rights" || failed_apply
 	else
 		grep -v '"kind":"\(Cluster\)\{0,1\}Role\(Binding\)\{0,1\}",.*"name":"pipeops-agent-' "$work/applied" >"$work/rest"
 		mv "$work/rest" "$work/applied"
@@ -882,8 +1015,9 @@ keep_version() {
 deploy_secret() {
 	mkdir "$work/old" "$work/new"
 	for key in token api-token; do
-		kube -n "$namespace" get secret pipeops-agent-secret -o "jsonpath={.data['$key']}" 2>/dev/null |
-			base64 -d >"$work/old/$key" 2>/dev/null || :
+		stored secret pipeops-agent-secret "{.data['$key']}" >"$work/secret" ||
+			die 4 "cannot read what the secret has" "read the line above and run the same line again"
+		base64 -d <"$work/secret" >"$work/old/$key" 2>/dev/null || :
 		[ -s "$work/old/$key" ] || rm -f "$work/old/$key"
 	done
 	for key in token api-token; do
@@ -937,9 +1071,11 @@ failed_apply() {
 }
 
 deploy() {
-	kube get --raw /readyz >/dev/null 2>&1 || [ -n "$DRY_RUN" ] ||
-		die 4 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
-	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.settings}' >"$work/last" 2>/dev/null || :
+	reachable || [ -n "$DRY_RUN" ] ||
+		die 4 "the Kubernetes API does not answer: $refusal" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
+	[ "$(manager "$namespace")" != Helm ] || die 1 "Helm installed this agent" "change it with: helm upgrade"
+	# An answer that is missing is not a first run: that would forget what was set.
+	stored configmap pipeops-agent-install '{.data.settings}' >"$work/last" || die 4 "cannot read what was set before" "read the line above and run the same line again"
 	asked=$RBAC
 	settings
 	keep_version
@@ -1016,9 +1152,8 @@ machine_part() {
 	KUBECONFIG=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml KUBE_CONTEXT=
 	if [ "$NODE_TYPE" = agent ]; then
 		secret "k3s token" "$k3s_token" "$JOIN_FILE" "$work/given/join"
-		keep_join_token "$work/given/join"
-		install_k3s agent
-		say "installed: this worker; on the server: k3s kubectl get nodes"
+		join "$work/given/join"
+		[ -n "$DRY_RUN" ] || say "installed: this worker; on the server: k3s kubectl get nodes"
 		return
 	fi
 	if [ -z "$token$TOKEN_FILE$STANDALONE" ] && [ ! -e "$(k3s_record)" ] && ! command -v k3s >/dev/null; then
@@ -1028,7 +1163,7 @@ machine_part() {
 	[ -z "$DRY_RUN" ] || return 0
 	find_kubectl || die 3 "k3s is installed but not found" "look for k3s in /usr/local/bin and run the same line again"
 	wait_for kube wait --for=condition=Ready nodes --all --timeout=5s ||
-		die 3 "the node did not become ready within $TIMEOUT s" "journalctl -u k3s, then run the same line again"
+		die 3 "the node did not become ready within $TIMEOUT s" "$(logs_of k3s); then run the same line again"
 }
 
 embedded_manifest() {

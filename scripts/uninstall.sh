@@ -27,14 +27,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -52,29 +59,40 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
+	# A file that is there already could be anyone's to read.
+	(umask 022 && mkdir -p "$(dirname "$2")") && rm -f "$2.new" || return 1
+	cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2" && return
+	rm -f "$2.new"
+	return 1
 }
 
 # A private folder for everything temporary; it never outlives the script.
 workspace() {
 	umask 077
-	work=$(mktemp -d)
-	trap cleanup EXIT
+	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -85,6 +103,18 @@ value_of() { # OPTION COUNT
 
 unknown() { # ARGUMENT
 	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# REMOVE_K3S=no is no.
+switches() { # VARIABLE...
+	for switch in "$@"; do
+		eval "value=\$$switch"
+		case $value in
+		'' | 0 | no | false | off) eval "$switch=" ;;
+		1 | yes | true | on) ;;
+		*) die 1 "neither yes nor no: $switch=$value" "set it to 1, or leave it out" ;;
+		esac
+	done
 }
 
 # Arguments are visible to every user of the machine.
@@ -127,11 +157,31 @@ kube() {
 	fi
 }
 
+# Whether the API server answers; if not, its last word says why.
+reachable() {
+	refusal=$(kube get --raw /readyz --request-timeout=30s 2>&1) && return
+	refusal=$(printf '%s\n' "$refusal" | tail -n 1)
+	return 1
+}
+
+# Where a service of k3s says what it does.
+logs_of() { # SERVICE
+	if [ -x "$PIPEOPS_ROOT/sbin/openrc-run" ]; then say "rc-service $1 status; tail /var/log/$1.log"; else say "journalctl -u $1"; fi
+}
+
+# Who keeps the agent.
+manager() { # NAMESPACE
+	kube -n "$1" get deployment pipeops-agent --ignore-not-found -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}' 2>/dev/null || :
+}
+
 # kubectl of this machine, else that of k3s with its administrator's kubeconfig.
 find_kubectl() {
+	own=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml
 	[ -z "$KUBECONFIG" ] || export KUBECONFIG
-	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$own" ]; then
 		kubectl="k3s kubectl"
+	elif [ -z "$KUBECONFIG" ] && [ -e "$own" ] && [ ! -r "$own" ] && [ ! -e "${HOME:-}/.kube/config" ]; then
+		die 1 "only root may read $own" "run the same line with sudo, or give --kubeconfig"
 	elif command -v kubectl >/dev/null; then
 		kubectl=kubectl
 	elif command -v k3s >/dev/null; then
@@ -159,6 +209,7 @@ environment() {
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	record=$PIPEOPS_ROOT/var/lib/pipeops-install
 	removed='' kept='' failed='' code=0
+	switches ASSUME_YES REMOVE_K3S DRY_RUN
 }
 
 arguments() {
@@ -198,7 +249,7 @@ confirm() {
 	[ -z "$ASSUME_YES$DRY_RUN" ] || return 0
 	[ -t 0 ] || die 1 "nobody to ask" "run: $program --yes${REMOVE_K3S:+ --k3s}"
 	printf 'Remove the agent (namespace %s)%s? [y/N] ' "$NAMESPACE" "${REMOVE_K3S:+ and k3s with all its data}"
-	read -r answer
+	read -r answer || answer=''
 	case $answer in
 	y | Y | yes) ;;
 	*) die 1 "not confirmed" "nothing was changed" ;;
@@ -207,12 +258,20 @@ confirm() {
 
 agent() {
 	ours=app.kubernetes.io/name=pipeops-agent,app.kubernetes.io/part-of=pipeops
+	# With k3s goes what is in it, whatever cluster the environment names.
+	if [ -n "$REMOVE_K3S" ] && [ -f "$record/k3s" ]; then
+		KUBECONFIG=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml KUBE_CONTEXT=''
+	fi
 	if ! find_kubectl; then
 		note kept "the agent: neither kubectl nor k3s is here"
 		return
 	fi
-	if ! kube get --raw /readyz >/dev/null 2>&1; then
-		[ -n "$REMOVE_K3S" ] && [ -f "$record/k3s" ] || broken "the agent: the Kubernetes API does not answer; try $kubectl get --raw /readyz"
+	if ! reachable; then
+		[ -n "$REMOVE_K3S" ] && [ -f "$record/k3s" ] || broken "the agent: the Kubernetes API does not answer: $refusal; try $kubectl get --raw /readyz"
+		return
+	fi
+	if [ "$(manager "$NAMESPACE")" = Helm ]; then
+		note kept "the agent: Helm installed it; helm uninstall removes it"
 		return
 	fi
 	# The Deployment first, so that nothing is written while the rest goes.
@@ -293,7 +352,10 @@ remove_named() { # KIND/NAME SCOPE...
 
 # The namespace goes only when it is the agent's and nobody else lives in it.
 remove_namespace() {
-	owner=$(kube get namespace "$NAMESPACE" --ignore-not-found -o "jsonpath={.metadata.name}:{.metadata.labels['app\.kubernetes\.io/name']}" 2>/dev/null || :)
+	if ! owner=$(kube get namespace "$NAMESPACE" --ignore-not-found -o "jsonpath={.metadata.name}:{.metadata.labels['app\.kubernetes\.io/name']}" 2>"$work/error"); then
+		broken "namespace $NAMESPACE: $(cat "$work/error")"
+		return 0
+	fi
 	case $owner in
 	'' | :) return 0 ;;
 	*:pipeops-agent) ;;
@@ -302,8 +364,14 @@ remove_namespace() {
 		return 0
 		;;
 	esac
-	others=$(kube get deployments,statefulsets,daemonsets,jobs,cronjobs,persistentvolumeclaims,secrets -n "$NAMESPACE" \
-		-l 'app.kubernetes.io/name!=pipeops-agent' -o name 2>/dev/null | grep -Ev '^secret/pipeops-agent-(secret|tls|api-tokens)$' || :)
+	# Who cannot be seen may be there.
+	if ! kube get pods,deployments,statefulsets,daemonsets,jobs,cronjobs,services,ingresses,configmaps,secrets,serviceaccounts,persistentvolumeclaims \
+		-n "$NAMESPACE" -l 'app.kubernetes.io/name!=pipeops-agent' -o name >"$work/found" 2>"$work/error"; then
+		broken "namespace $NAMESPACE: cannot see whether others are in it: $(cat "$work/error")"
+		return 0
+	fi
+	# Every namespace has two of its own.
+	others=$(grep -Ev '^(secret/pipeops-agent-(secret|tls|api-tokens)|configmap/kube-root-ca.crt|serviceaccount/default)$' "$work/found" || :)
 	if [ -n "$others" ]; then
 		note kept "namespace $NAMESPACE: others are in it: $(printf '%s' "$others" | tr '\n' ' ')"
 	else
@@ -357,6 +425,7 @@ main() {
 	say "summary:${removed:-
   removed: nothing}$kept$failed"
 	[ "$code" -eq 0 ] || printf '%s: error: not everything could be removed\n  next: correct what failed and run the same line again\n' "$program" >&2
+	told
 	exit "$code"
 }
 

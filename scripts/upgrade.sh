@@ -40,14 +40,21 @@ HELP
 
 # >>> scripts/lib/common.sh
 # Copied into each script by build/embed.sh, so that each works alone.
+# Nobody's environment decides what is removed or ended.
+work='' forward='' terminal='' resume='' patience=''
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: warning: %s\n' "$program" "$*" >&2; }
 
 # Every failure says what to do next.
 die() { # CODE WHAT NEXT
 	printf '%s: error: %s\n  next: %s\n' "$program" "$2" "$3" >&2
+	told
 	exit "$1"
 }
+
+# Why it ends has been said; in a file, because a subshell may be what says it.
+told() { [ -z "$work" ] || true 2>/dev/null >"$work/told" || :; }
 
 # Only reads while --dry-run: what changes something goes through here.
 run() {
@@ -65,29 +72,40 @@ put() { # MODE FILE
 		say "would write: $2"
 		return
 	fi
-	(umask 022 && mkdir -p "$(dirname "$2")") && cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2"
+	# A file that is there already could be anyone's to read.
+	(umask 022 && mkdir -p "$(dirname "$2")") && rm -f "$2.new" || return 1
+	cat >"$2.new" && chmod "$1" "$2.new" && mv "$2.new" "$2" && return
+	rm -f "$2.new"
+	return 1
 }
 
 # A private folder for everything temporary; it never outlives the script.
 workspace() {
 	umask 077
-	work=$(mktemp -d)
-	trap cleanup EXIT
+	work=$(mktemp -d) || die 1 "no temporary folder in ${TMPDIR:-/tmp}" "make room there, or set TMPDIR to a folder of yours"
+	trap 'ended $?' EXIT
 	trap 'interrupted 129' HUP
 	trap 'interrupted 130' INT
 	trap 'interrupted 143' TERM
 }
 
+# A command that failed where nobody thought of it, as all do on a full disk.
+ended() { # CODE
+	[ "$1" -eq 0 ] || [ -e "$work/told" ] || printf '%s: error: a step failed\n  next: %s\n' "$program" \
+		"read the line above; see that ${TMPDIR:-/tmp} has room; then run the same line again" >&2
+	cleanup
+}
+
 cleanup() {
-	[ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || :
-	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ -z "$forward" ] || kill "$forward" 2>/dev/null || :
+	[ -z "$terminal" ] || stty "$terminal"
 	rm -rf "$work"
 }
 
 # Not every shell keeps the status of an exit inside a trap when another trap follows.
 interrupted() { # CODE
 	trap - EXIT
-	[ -z "${resume:-}" ] || warn "$resume"
+	[ -z "$resume" ] || warn "$resume"
 	cleanup
 	exit "$1"
 }
@@ -98,6 +116,18 @@ value_of() { # OPTION COUNT
 
 unknown() { # ARGUMENT
 	die 1 "unknown argument: ${1%%=*}" "$program --help lists the options"
+}
+
+# REMOVE_K3S=no is no.
+switches() { # VARIABLE...
+	for switch in "$@"; do
+		eval "value=\$$switch"
+		case $value in
+		'' | 0 | no | false | off) eval "$switch=" ;;
+		1 | yes | true | on) ;;
+		*) die 1 "neither yes nor no: $switch=$value" "set it to 1, or leave it out" ;;
+		esac
+	done
 }
 
 # Arguments are visible to every user of the machine.
@@ -140,11 +170,31 @@ kube() {
 	fi
 }
 
+# Whether the API server answers; if not, its last word says why.
+reachable() {
+	refusal=$(kube get --raw /readyz --request-timeout=30s 2>&1) && return
+	refusal=$(printf '%s\n' "$refusal" | tail -n 1)
+	return 1
+}
+
+# Where a service of k3s says what it does.
+logs_of() { # SERVICE
+	if [ -x "$PIPEOPS_ROOT/sbin/openrc-run" ]; then say "rc-service $1 status; tail /var/log/$1.log"; else say "journalctl -u $1"; fi
+}
+
+# Who keeps the agent.
+manager() { # NAMESPACE
+	kube -n "$1" get deployment pipeops-agent --ignore-not-found -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}' 2>/dev/null || :
+}
+
 # kubectl of this machine, else that of k3s with its administrator's kubeconfig.
 find_kubectl() {
+	own=$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml
 	[ -z "$KUBECONFIG" ] || export KUBECONFIG
-	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$PIPEOPS_ROOT/etc/rancher/k3s/k3s.yaml" ]; then
+	if [ -z "$KUBECONFIG" ] && command -v k3s >/dev/null && [ -r "$own" ]; then
 		kubectl="k3s kubectl"
+	elif [ -z "$KUBECONFIG" ] && [ -e "$own" ] && [ ! -r "$own" ] && [ ! -e "${HOME:-}/.kube/config" ]; then
+		die 1 "only root may read $own" "run the same line with sudo, or give --kubeconfig"
 	elif command -v kubectl >/dev/null; then
 		kubectl=kubectl
 	elif command -v k3s >/dev/null; then
@@ -246,10 +296,15 @@ number() { # WHAT VALUE MOST
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
 }
 
+# grep would be content with one line of many.
+whole() { # VALUE PATTERN
+	printf '%s' "$1" | tr '\n' ' ' | grep -Eq "$2"
+}
+
 # As the agent takes it. It may hold a password, so it is not shown.
 control_plane_url() { # URL
 	[ -n "$1" ] || return 0
-	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+	whole "$1" '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
 		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
 	case $1 in
 	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
@@ -259,7 +314,7 @@ control_plane_url() { # URL
 
 # As the agent takes them.
 host_names() { # NAMES
-	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+	[ -z "$1" ] || whole "$1," '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
 		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
 }
 
@@ -344,6 +399,15 @@ carry_images() {
 	done <"$work/images"
 }
 
+# What an object of ours has; nothing where there is none. That the API server does not say is another
+# thing, save in a dry run, which needs no cluster.
+stored() { # KIND NAME JSONPATH
+	kube -n "$namespace" get "$1" "$2" --ignore-not-found -o "jsonpath=$3" 2>"$work/error" || [ -n "$DRY_RUN" ] || {
+		cat "$work/error" >&2
+		return 1
+	}
+}
+
 # A setting that is not given keeps the value of the last run.
 settings() {
 	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
@@ -387,11 +451,11 @@ own_rights() { # MANIFEST
 
 # What the last run granted and this one does not goes first: a level that is left is left.
 withdraw_rights() {
-	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	stored configmap pipeops-agent-install '{.data.rights}' >"$work/last-rights" || return 1
 	while IFS= read -r object; do
 		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
 		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
-		run kube delete $object --ignore-not-found || return 1
+		if [ -n "$DRY_RUN" ]; then say "would delete: $object"; else kube delete $object --ignore-not-found || return 1; fi
 	done <"$work/last-rights"
 }
 
@@ -533,6 +597,7 @@ environment() {
 	CLUSTER_NAME='' API_URL='' AGENT_ID='' PORT='' LOG_LEVEL='' HOSTS='' TLS='' API_TOKENS='' RBAC='' RBAC_NAMESPACES=''
 	PATH=$PATH:$PIPEOPS_ROOT/usr/local/bin
 	resume='' patience=10
+	switches ROLLBACK DRY_RUN
 }
 
 arguments() {
@@ -590,8 +655,8 @@ check_values() {
 
 # What is installed, and whether it is ours to upgrade.
 detect() {
-	kube get --raw /readyz >/dev/null 2>&1 ||
-		die 3 "the Kubernetes API does not answer" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
+	reachable ||
+		die 3 "the Kubernetes API does not answer: $refusal" "try: $kubectl get --raw /readyz; give --kubeconfig and --context where they are not the default"
 	found=$(kube -n "$NAMESPACE" get deployment pipeops-agent -o 'jsonpath={.spec.template.spec.containers[0].image}|{.spec.template.metadata.annotations.pipeops\.io/secret-version}|{.metadata.labels.app\.kubernetes\.io/version}|{.metadata.labels.app\.kubernetes\.io/managed-by}') ||
 		die 1 "the agent is not in namespace $NAMESPACE" "install.sh installs it; --namespace where it is another"
 	IFS='|' read -r old_image secret_version from manager <<-END
@@ -610,7 +675,7 @@ detect() {
 	[ -n "$BACKUP_DIR" ] || BACKUP_DIR=$(backup_dir)
 	backups=$BACKUP_DIR/$cluster
 	for setting in PORT RBAC RBAC_NAMESPACES; do
-		eval "$setting=\$(sed -n 's/^$setting=//p' '$work/last')"
+		eval "$setting=\$(sed -n 's/^$setting=//p' \"\$work/last\")"
 	done
 	ready=no was=
 	if running; then
@@ -731,7 +796,8 @@ plan() {
 		die 4 "the API server refuses the new manifest" "read the line above; nothing was changed"
 	# Its words are not enough: "configured" is also what only defaults set apart. diff compares the results.
 	changes=yes
-	! kube diff -k "$work/apply" >/dev/null 2>&1 || changes=no
+	# Its temporary files are ours, also when it is interrupted.
+	! (TMPDIR=$work && export TMPDIR && kube diff -k "$work/apply") >/dev/null 2>&1 || changes=no
 	awk '/ created/ { print $1 }' "$work/plan" >"$work/added"
 }
 
@@ -764,6 +830,7 @@ mark() { # BACKUP STATE
 back_up() {
 	if newest_backup upgrading; then
 		backup=$newest
+		from=$(info "$backup" from)
 		say "kept: $backup, the backup of the upgrade that was interrupted"
 		cat "$backup/added" >>"$work/added"
 		sort -u "$work/added" | put 600 "$backup/added" || no_backup

@@ -55,6 +55,15 @@ carry_images() {
 	done <"$work/images"
 }
 
+# What an object of ours has; nothing where there is none. That the API server does not say is another
+# thing, save in a dry run, which needs no cluster.
+stored() { # KIND NAME JSONPATH
+	kube -n "$namespace" get "$1" "$2" --ignore-not-found -o "jsonpath=$3" 2>"$work/error" || [ -n "$DRY_RUN" ] || {
+		cat "$work/error" >&2
+		return 1
+	}
+}
+
 # A setting that is not given keeps the value of the last run.
 settings() {
 	for setting in CLUSTER_NAME API_URL AGENT_ID PORT LOG_LEVEL HOSTS TLS API_TOKENS IMAGE RBAC RBAC_NAMESPACES; do
@@ -98,11 +107,11 @@ own_rights() { # MANIFEST
 
 # What the last run granted and this one does not goes first: a level that is left is left.
 withdraw_rights() {
-	kube -n "$namespace" get configmap pipeops-agent-install -o 'jsonpath={.data.rights}' >"$work/last-rights" 2>/dev/null || :
+	stored configmap pipeops-agent-install '{.data.rights}' >"$work/last-rights" || return 1
 	while IFS= read -r object; do
 		if [ -z "$object" ] || grep -qxF -- "$object" "$work/rights"; then continue; fi
 		# shellcheck disable=SC2086 # KIND/NAME -n NAMESPACE
-		run kube delete $object --ignore-not-found || return 1
+		if [ -n "$DRY_RUN" ]; then say "would delete: $object"; else kube delete $object --ignore-not-found || return 1; fi
 	done <"$work/last-rights"
 }
 

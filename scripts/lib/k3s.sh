@@ -17,7 +17,7 @@ check_system() {
 	*) die 2 "k3s does not run on $system" "use Linux, or --existing-cluster with your kubeconfig" ;;
 	esac
 	release=$PIPEOPS_ROOT/etc/os-release
-	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d '"' | tr '\n' ' ')
+	ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' "$release" 2>/dev/null | tr -d "\"'" | tr '\n' ' ')
 	for id in $ids; do
 		case $id in
 		ubuntu | debian | raspbian | centos | rhel | fedora | rocky | almalinux | ol | amzn | alpine | opensuse* | suse | sles)
@@ -32,11 +32,12 @@ check_system() {
 
 check_k3s_values() {
 	case $K3S_VERSION in
+	*[!a-z0-9.+-]*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	'' | v[0-9]*.[0-9]*.[0-9]*+k3s[0-9]*) ;;
 	*) die 1 "not a k3s version: $K3S_VERSION" "give it as v1.33.4+k3s1, or a channel with --k3s-channel" ;;
 	esac
 	case $K3S_CHANNEL in
-	*[!a-z0-9.v]* | '') die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
+	*[!a-z0-9.v]*) die 1 "not a k3s channel: $K3S_CHANNEL" "stable, latest, or a minor version as v1.33" ;;
 	esac
 	[ -z "$AIRGAP" ] || check_airgap
 }
@@ -55,11 +56,14 @@ check_airgap() {
 # All findings at once; nothing was changed yet.
 preflight() { # PORT...
 	problems=
-	[ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ] || problem "not root: run this with sudo"
+	is_root || problem "not root: run this with sudo"
 	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$proc/meminfo" 2>/dev/null)
 	[ "${memory:-999999}" -ge 500000 ] || problem "k3s needs 512 MB of memory, this machine has $((memory / 1024))"
-	disk=$(df -Pk "$PIPEOPS_ROOT/" | awk 'NR == 2 { print $4 }')
-	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, here are $((disk / 1024)) MB"
+	# Where k3s will live; that may be a disk of its own.
+	place=$PIPEOPS_ROOT/var/lib/rancher
+	while [ ! -d "$place/" ] && [ "$place" != "${place%/*}" ]; do place=${place%/*}; done
+	disk=$(df -Pk "$place/" | awk 'NR == 2 { print $4 }')
+	[ "${disk:-9999999}" -ge 2000000 ] || problem "k3s needs 2 GB of free disk, in ${place:-/} are $((disk / 1024)) MB"
 	if [ -r "$proc/cgroups" ] && ! grep -q '^memory.*1$' "$proc/cgroups" && ! grep -qw memory "$sys/fs/cgroup/cgroup.controllers" 2>/dev/null; then
 		problem "no memory control group: add cgroup_memory=1 cgroup_enable=memory to /boot/firmware/cmdline.txt (Raspberry Pi) or the kernel's command line, and reboot"
 	fi
@@ -77,6 +81,8 @@ preflight() { # PORT...
 	die 3 "preflight found:$problems" "correct these and run the same line again; nothing was changed"
 }
 
+is_root() { [ "$(id -u)" -eq 0 ] || [ -n "$PIPEOPS_ROOT$DRY_RUN" ]; }
+
 problem() {
 	problems="$problems
   - $*"
@@ -88,7 +94,7 @@ listens() { # PORT
 		awk -v port="$hex" 'substr($2, length($2) - 4) == port && $4 == "0A" { found = 1 } END { exit !found }'
 }
 
-# What there is stays, unless another version is asked for or an earlier run was interrupted.
+# What there is stays, unless something else is asked for or an earlier run was interrupted.
 install_k3s() { # server|agent ARGUMENTS-OF-K3S
 	role=$1
 	shift
@@ -96,12 +102,20 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 	[ "$role" = server ] || service=k3s-agent
 	have=$(k3s --version 2>/dev/null | sed -n 's/^k3s version \([^ ]*\).*/\1/p')
 	record=$(k3s_record)
-	if [ -n "$have" ] && ! grep -q '^state=installing' "$record" 2>/dev/null; then
-		if [ -z "$K3S_VERSION" ] || [ "$K3S_VERSION" = "$have" ]; then
+	# A version that was named is of no channel.
+	version=$K3S_VERSION channel=${K3S_CHANNEL:-stable}
+	[ -z "$version" ] || channel=''
+	[ -z "$have" ] || other_role
+	if [ -n "$have" ] && [ "$(recorded state)" != installing ]; then
+		asked_of_k3s
+		if [ -z "$change" ]; then
 			say "kept: k3s $have"
 			return
 		fi
-		say "k3s: from $have to $K3S_VERSION"
+		[ -f "$record" ] || die 3 "this k3s was not installed by install.sh, which would change how it runs: $change" \
+			"change it as it was installed, or leave that out"
+		is_root || die 3 "not root" "run the same line with sudo"
+		say "k3s: $change"
 	else
 		case $role in
 		server) preflight 6443 10250 ;;
@@ -109,9 +123,8 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 		esac
 	fi
 	# Recorded before it begins, so that uninstall.sh knows also after an interruption.
-	if [ -z "$have" ] || [ -f "$record" ]; then
-		printf 'state=installing\nrole=%s\n' "$role" | put 600 "$record"
-	fi
+	[ -n "$have" ] && [ ! -f "$record" ] || write_record installing
+	[ "$role" = server ] || keep_join_token
 	if [ -n "$AIRGAP" ]; then
 		carry_k3s
 	elif [ -n "$DRY_RUN" ]; then
@@ -123,14 +136,46 @@ install_k3s() { # server|agent ARGUMENTS-OF-K3S
 		head -n 1 "$work/k3s-install.sh" | grep -q '^#!' || die 3 "$K3S_INSTALLER_URL did not answer with a script" "check the proxy and run the same line again"
 		sh -n "$work/k3s-install.sh" 2>/dev/null || die 3 "the download of $K3S_INSTALLER_URL is not whole" "run the same line again"
 	fi
-	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="$K3S_CHANNEL"
-	[ -z "$K3S_VERSION" ] || export INSTALL_K3S_VERSION="$K3S_VERSION"
-	say "k3s: installing (${K3S_VERSION:-channel $K3S_CHANNEL}, $role)"
+	# A k3s that waits with a wrong token would go on doing so.
+	export INSTALL_K3S_EXEC="$role $*" INSTALL_K3S_CHANNEL="${channel:-stable}" INSTALL_K3S_FORCE_RESTART=true
+	[ -z "$version" ] || export INSTALL_K3S_VERSION="$version"
+	# The installer would wait for a worker that never joins, without an end; we wait ourselves.
+	[ "$role" = server ] || export INSTALL_K3S_TYPE=exec
+	say "k3s: installing (${version:-channel $channel}, $role)"
 	umask 022
 	run sh "$work/k3s-install.sh" ||
-		die 3 "the installer of k3s failed" "read its lines above and: journalctl -u $service; then run the same line again"
+		die 3 "the installer of k3s failed" "read its lines above and: $(logs_of $service); then run the same line again"
 	umask 077
-	[ ! -f "$record" ] || printf 'state=installed\nrole=%s\n' "$role" | put 600 "$record"
+	[ ! -f "$record" ] || write_record installed
+}
+
+recorded() { sed -n "s/^$1=//p" "$record" 2>/dev/null || :; } # KEY
+
+write_record() { # STATE
+	printf 'state=%s\nrole=%s\nchannel=%s\nurl=%s\n' "$1" "$role" "$channel" "${K3S_URL:-}" | put 600 "$record" ||
+		die 3 "cannot write $record" "make room there and run the same line again"
+}
+
+# Its own installer leaves one of these; a machine is one or the other.
+other_role() {
+	case $role in
+	server) other=k3s-agent-uninstall.sh what="a worker of a cluster" ;;
+	*) other=k3s-uninstall.sh what="a k3s server" ;;
+	esac
+	! command -v $other >/dev/null || die 3 "this machine is $what already" "use another machine; or remove that k3s with: $other"
+}
+
+# What is to be different from the k3s that is here; nothing else changes with it.
+asked_of_k3s() {
+	change=
+	if [ "$role" = agent ] && ! joins_there; then
+		change="worker of $K3S_URL" version=$have channel=$(recorded channel)
+	fi
+	if [ -n "$K3S_VERSION" ]; then
+		[ "$K3S_VERSION" = "$have" ] || change="from $have to $K3S_VERSION" version=$K3S_VERSION channel=''
+	elif [ -n "$K3S_CHANNEL" ] && [ "$K3S_CHANNEL" != "$(recorded channel)" ]; then
+		change="from $have to the newest of $K3S_CHANNEL" version='' channel=$K3S_CHANNEL
+	fi
 }
 
 carry_k3s() {
@@ -143,9 +188,32 @@ carry_k3s() {
 	done
 }
 
+join_token() { say "$PIPEOPS_ROOT/etc/rancher/k3s/join-token"; }
+
+# Whether the worker that is here has that server and that token.
+joins_there() {
+	[ "$(cat "$cluster_token")" = "$(cat "$(join_token)" 2>/dev/null)" ] && [ "$K3S_URL" = "$(recorded url)" ]
+}
+
 # A path that only root reads; k3s takes it from there at every start.
-keep_join_token() { # FILE
-	K3S_TOKEN_FILE=$PIPEOPS_ROOT/etc/rancher/k3s/join-token
-	[ "$(cat "$1")" = "$(cat "$K3S_TOKEN_FILE" 2>/dev/null)" ] || put 600 "$K3S_TOKEN_FILE" <"$1"
+keep_join_token() {
+	K3S_TOKEN_FILE=$(join_token)
+	put 600 "$K3S_TOKEN_FILE" <"$cluster_token" || die 3 "cannot write $K3S_TOKEN_FILE" "make room there and run the same line again"
 	export K3S_TOKEN_FILE K3S_URL
+}
+
+# The kubelet's own right: it may read its own node.
+joined() {
+	k3s kubectl --kubeconfig "$PIPEOPS_ROOT/var/lib/rancher/k3s/agent/kubelet.kubeconfig" \
+		wait --for=condition=Ready "node/$(printf '%s' "${K3S_NODE_NAME:-$(uname -n)}" | tr '[:upper:]' '[:lower:]')" --timeout=5s
+}
+
+# A worker is one when its server says so.
+join() { # FILE-WITH-THE-TOKEN
+	cluster_token=$1
+	install_k3s agent
+	[ -z "$DRY_RUN" ] || return 0
+	wait_for joined || die 3 "the node did not become ready within $TIMEOUT s" \
+		"$(logs_of k3s-agent); a wrong token says 'not authorized'; then run the same line again"
+	say "joined: the server says this node is ready"
 }

@@ -19,10 +19,15 @@ number() { # WHAT VALUE MOST
 	[ "$2" -le "$3" ] || die 1 "not a $1: $2" "a number from 1 to $3"
 }
 
+# grep would be content with one line of many.
+whole() { # VALUE PATTERN
+	printf '%s' "$1" | tr '\n' ' ' | grep -Eq "$2"
+}
+
 # As the agent takes it. It may hold a password, so it is not shown.
 control_plane_url() { # URL
 	[ -n "$1" ] || return 0
-	printf '%s\n' "$1" | grep -Eq '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
+	whole "$1" '^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$' ||
 		die 1 "not the URL of a control plane" "give --api-url as https://host[:port][/path], without user and query"
 	case $1 in
 	https://* | http://localhost | http://localhost[:/]* | http://127.* | 'http://[::1]'*) ;;
@@ -32,7 +37,7 @@ control_plane_url() { # URL
 
 # As the agent takes them.
 host_names() { # NAMES
-	[ -z "$1" ] || printf '%s,\n' "$1" | grep -Eq '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
+	[ -z "$1" ] || whole "$1," '^(([*]\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*,)+$' ||
 		die 1 "not names of hosts: $1" "give --hosts as agent.example.com,*.example.com, without scheme and port"
 }
 

@@ -23,6 +23,36 @@ load helper
 	unchanged
 }
 
+@test "1: no place for temporary files: said, with what to do" {
+	export PIPEOPS_TOKEN=$secret ASSUME_YES=1 MASTER_IP=192.0.2.1 K3S_TOKEN=$secret
+	for name in install join-worker uninstall upgrade health-check generate-config; do
+		TMPDIR=/nowhere script $name.sh
+		is 1 "no temporary folder in /nowhere" "next: "
+	done
+	unchanged
+}
+
+@test "a step that nobody thought of fails, as all may on a full disk: said, once, with what to do" {
+	# busybox and mksh have cat in themselves.
+	case $SCRIPT_SHELL in *busybox* | *mksh*) return ;; esac
+	printf '#!/bin/sh\necho "cat: write error: No space left on device" >&2\nexit 1\n' >"$T/bin/cat"
+	chmod 755 "$T/bin/cat"
+	script install.sh --existing-cluster --standalone
+	is 1 "No space left" "a step failed" "next: "
+	script generate-config.sh --token-file /nowhere
+	is 1 "next: "
+	[ "$(printf '%s\n' "$output" | grep -c 'next: ')" -eq 1 ] || fail "said twice"
+}
+
+@test "variables of the environment are not taken for the scripts' own" {
+	mkdir "$T/other"
+	work=$T/other terminal=x resume=x patience=x forward=$$ PIPEOPS_TOKEN=$secret script install.sh --existing-cluster
+	is 0
+	work=$T/other forward=$$ script install.sh --nonsense
+	is 1
+	[ -z "$(ls -A "$T/other")" ]
+}
+
 @test "a truncated download does nothing" {
 	export PIPEOPS_TOKEN=$secret ASSUME_YES=1 EXISTING_CLUSTER=1 MASTER_IP=192.0.2.1 K3S_TOKEN=$secret
 	for file in "$scripts"/*.sh; do

@@ -99,6 +99,22 @@ typed() { # LINE... -- ARGUMENT...
 	[ "$(stat -c %a "$T/out/agent.env")" = 600 ]
 }
 
+@test "no token is left behind: in a file that was there for others to read, or by a write that fails" {
+	mkdir "$T/out"
+	(umask 022 && : >"$T/out/agent.yaml.new" && ln "$T/out/agent.yaml.new" "$T/peek")
+	PIPEOPS_TOKEN=$secret script generate-config.sh --output "$T/out"
+	is 0
+	[ ! -s "$T/peek" ]
+	rm "$T"/out/agent.*
+	printf '#!/bin/sh\nexit 1\n' >"$T/bin/chmod"
+	/bin/chmod 755 "$T/bin/chmod"
+	# busybox has chmod in itself.
+	case $SCRIPT_SHELL in *busybox*) return ;; esac
+	PIPEOPS_TOKEN=$secret script generate-config.sh --output "$T/out"
+	is 1 "cannot write" "next: "
+	[ -z "$(ls -A "$T/out")" ]
+}
+
 @test "1: wrong or missing values; nothing is written" {
 	script generate-config.sh --output "$T/out"
 	is 1 "no token" "next: "
@@ -108,6 +124,12 @@ typed() { # LINE... -- ARGUMENT...
 		--api-token=x --token-file=/nowhere --nonsense; do
 		script generate-config.sh --output "$T/out" "$wrong"
 		is 1 "next: "
+	done
+	for wrong in PIPEOPS_API_URL=https://plane.example PIPEOPS_HOSTS=agent.example.com; do
+		export "$wrong"$'\nread_only: true'
+		script generate-config.sh --output "$T/out"
+		is 1 "next: "
+		unset "${wrong%%=*}"
 	done
 	PIPEOPS_TOKEN="a\$(b)" script generate-config.sh --output "$T/out"
 	is 1 "--token-file"

@@ -17,7 +17,7 @@ json() {
 	is 0 "ok       api-server" "ok       /ready" "skipped  /api" "watch pods" "healthy"
 	with_api_token
 	script health-check.sh
-	is 0 "ok       /api/k8s/pods" "ok       control-plane"
+	is 0 "ok       /metrics" "ok       /api/k8s/pods" "ok       control-plane"
 	[ "$(json failed)" = True ]
 	not_called 'kubectl.* \(apply\|create\|delete\|patch\)'
 }
@@ -36,11 +36,34 @@ json() {
 @test "1: options, no kubectl" {
 	script health-check.sh --timeout x
 	is 1 "not a number"
+	script health-check.sh --timeout=
+	is 1 "not a number"
 	mkdir "$T/few"
-	ln -s "$(type -P printf)" "$T/few/printf"
+	for each in printf mktemp rm tr sed paste; do
+		ln -s "$(type -P $each)" "$T/few/$each"
+	done
 	for name in health-check.sh cluster-info.sh; do
 		run env PATH="$T/few" $SCRIPT_SHELL "$scripts/$name"
 		is 1 "neither kubectl nor k3s"
+	done
+	PATH=$T/few:/nowhere run $SCRIPT_SHELL "$scripts/health-check.sh" --json
+	is 1 '{"healthy":false,"checks":[{"name":"kubectl","state":"failed"'
+}
+
+@test "JSON whatever the server says" {
+	printf '\033[31m"red"\033[0m \\ \r\n\t\001' >"$T/api-down"
+	[ "$(json failed)" = False,api-server ]
+}
+
+@test "1: not root on the server: said so, by each" {
+	PIPEOPS_TOKEN=$secret script install.sh
+	chmod 000 "$T/root/etc/rancher/k3s/k3s.yaml"
+	# Root without the rights that make it root; busybox takes root's word for them.
+	case $SCRIPT_SHELL in *busybox*) return ;; esac
+	[ "$(id -u)" -ne 0 ] || less="setpriv --bounding-set=-dac_override,-dac_read_search"
+	for name in health-check.sh cluster-info.sh upgrade.sh; do
+		HOME=/nowhere run ${less:-} $SCRIPT_SHELL "$scripts/$name"
+		is 1 "only root may read" "sudo"
 	done
 }
 
@@ -112,6 +135,8 @@ json() {
 	mkdir -p "$T/root/var/lib/rancher/k3s/server" "$T/root/etc/rancher/k3s"
 	(umask 077 && echo "$secret" >"$T/root/var/lib/rancher/k3s/server/node-token")
 	script cluster-info.sh
+	printf ' 2001:db8::7' >"$T/second-address"
+	script cluster-info.sh
 	is 0 192.0.2.7 "join-worker.sh 192.0.2.7 -" "--show-token" "1/1 pipeops/agent"
 	run $SCRIPT_SHELL "$scripts/cluster-info.sh" --show-token
 	is 0 "$secret"
@@ -123,5 +148,5 @@ json() {
 	is 4 "not in namespace"
 	touch "$T/api-down"
 	script cluster-info.sh
-	is 3 "does not answer" "next: "
+	is 3 "does not answer: connection refused" "next: "
 }

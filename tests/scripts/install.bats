@@ -53,7 +53,7 @@ load helper
 }
 
 @test "systems it is for" {
-	for id in ubuntu debian raspbian centos rhel alpine '"opensuse-leap"' '"rocky"' 'mint\nID_LIKE="ubuntu debian"'; do
+	for id in ubuntu debian raspbian centos rhel alpine '"opensuse-leap"' '"rocky"' "'ol'" 'mint\nID_LIKE="ubuntu debian"'; do
 		printf "ID=$id\n" >"$T/root/etc/os-release"
 		PIPEOPS_TOKEN=$secret script install.sh --dry-run
 		is 0 "system: "
@@ -74,7 +74,7 @@ load helper
 	# busybox has date and df in itself.
 	case $SCRIPT_SHELL in
 	*busybox*) ;;
-	*) is 3 "2 GB of free disk, here are 97 MB" "clock says 1970" ;;
+	*) is 3 "2 GB of free disk, in $T/root are 97 MB" "clock says 1970" ;;
 	esac
 	unchanged
 }
@@ -150,6 +150,46 @@ load helper
 	[ ! -e "$T/root/var/lib/pipeops-install/k3s" ]
 }
 
+@test "3: a k3s that was there is not made another, and a worker no server" {
+	T=$T "$BATS_TEST_DIRNAME/shims/k3s-installer"
+	: >"$T/calls"
+	export PIPEOPS_TOKEN=$secret
+	for asked in --k3s-version=v1.34.1+k3s1 --k3s-channel=latest; do
+		script install.sh "$asked"
+		is 3 "not installed by install.sh" "next: "
+	done
+	mv "$T/root/usr/local/bin/k3s-uninstall.sh" "$T/root/usr/local/bin/k3s-agent-uninstall.sh"
+	script install.sh
+	is 3 "a worker of a cluster already" "next: "
+	not_called 'k3s-install exec'
+}
+
+@test "another channel is the change asked for; the same one is none" {
+	export PIPEOPS_TOKEN=$secret
+	script install.sh --k3s-channel v1.33
+	called 'channel=v1.33'
+	script install.sh --k3s-channel v1.33
+	is 0 "kept: k3s"
+	script install.sh
+	is 0 "kept: k3s"
+	[ "$(grep -c 'k3s-install ' "$T/calls")" -eq 1 ]
+	script install.sh --k3s-channel v1.34
+	is 0 "to the newest of v1.34"
+	called 'version= channel=v1.34'
+	script install.sh --k3s-version v1.34.1+k3s1
+	script install.sh --k3s-channel v1.34
+	is 0 "from v1.34.1+k3s1 to the newest of v1.34"
+}
+
+@test "the disk is that of /var/lib" {
+	mkdir -p "$T/root/var/lib"
+	printf '#!/bin/sh\ncase $* in *var/lib*) free=100000 ;; *) free=9000000 ;; esac\nprintf "Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/x 1000000 1 %%s 99%%%% /\\n" $free\n' >"$T/bin/df"
+	chmod 755 "$T/bin/df"
+	case $SCRIPT_SHELL in *busybox*) return ;; esac
+	PIPEOPS_TOKEN=$secret script install.sh
+	is 3 "in $T/root/var/lib are 97 MB"
+}
+
 @test "k3s mode never takes the cluster that KUBECONFIG names" {
 	PIPEOPS_TOKEN=$secret KUBECONFIG=/other script install.sh --context other
 	is 0
@@ -162,6 +202,13 @@ load helper
 	called "exec=agent.*url=https://192.0.2.1:6443 tokenfile=$T/root/etc/rancher/k3s/join-token"
 	[ "$(stat -c %a "$T/root/etc/rancher/k3s/join-token")" = 600 ]
 	not_called 'kubectl apply'
+	# Its own installer would wait for it without an end.
+	called "restart=true type=exec"
+	touch "$T/not-ready"
+	K3S_TOKEN=$secret script install.sh --k3s-url https://192.0.2.1:6443 --node-type agent --timeout 1
+	is 3 "not become ready within 1 s" "next: "
+	K3S_TOKEN=$secret K3S_URL=https://192.0.2.1:6443 script install.sh --standalone
+	is 1 "K3S_URL is for workers" "--node-type agent"
 }
 
 @test "existing cluster: no k3s, token from a file" {
@@ -181,6 +228,22 @@ load helper
 	is 0 "kept: CLUSTER_NAME edge-7" "kept: PORT 9090" "kept: secret"
 	not_called 'create secret'
 	diff -r "$T/before" "$T/cluster/applied"
+}
+
+@test "4: an API server that does not say what was set is not a first run" {
+	PIPEOPS_TOKEN=$secret script install.sh --existing-cluster --cluster-name edge-7
+	cp -r "$T/cluster/applied" "$T/before"
+	touch "$T/forgetful"
+	script install.sh --existing-cluster --standalone --log-level debug
+	is 4 "in the time allotted" "cannot read what was set before" "next: "
+	diff -r "$T/before" "$T/cluster/applied"
+}
+
+@test "1: an agent of Helm is Helm's" {
+	echo Helm >"$T/manager"
+	script install.sh --existing-cluster --standalone
+	is 1 "Helm installed this agent" "helm upgrade"
+	unchanged
 }
 
 @test "again with one option: that change alone; a new token makes a new pod" {
@@ -370,7 +433,7 @@ granted() { sed -n '/^  rights: |/,$s/^    //p' "$T/cluster/applied/record.yaml"
 	script install.sh --existing-cluster --standalone
 	: >"$T/calls"
 	script install.sh --existing-cluster --rbac minimal --dry-run
-	is 0 "would run: kube delete clusterrolebinding/pipeops-agent-nodes" "would apply: RoleBinding pipeops-agent-workloads"
+	is 0 "would delete: clusterrolebinding/pipeops-agent-nodes" "would apply: RoleBinding pipeops-agent-workloads"
 	not_called 'kubectl delete'
 	script install.sh --existing-cluster --rbac minimal
 	is 0

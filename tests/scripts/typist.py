@@ -1,12 +1,13 @@
 """Types lines into a program on a terminal of its own, each after the prompt for it.
 
-usage: typist.py LINE... -- PROGRAM ARGUMENT...      ^C is the key that interrupts
+usage: typist.py LINE... -- PROGRAM ARGUMENT...      ^C and ^D are keys
 """
 
 import os
 import pty
 import sys
 
+KEYS = {"^C": b"\x03", "^D": b"\x04"}
 split = sys.argv.index("--")
 lines, command = sys.argv[1:split], sys.argv[split + 1 :]
 child, terminal = pty.fork()
@@ -16,10 +17,10 @@ shown = b""
 try:
     while data := os.read(terminal, 4096):
         shown += data
-        # A prompt ends with a colon and a blank, and waits.
-        if data.endswith(b": ") and lines:
+        # A prompt ends with a colon or a bracket and a blank, and waits.
+        if data.endswith((b": ", b"] ")) and lines:
             line = lines.pop(0)
-            os.write(terminal, b"\x03" if line == "^C" else line.encode() + b"\n")
+            os.write(terminal, KEYS.get(line) or line.encode() + b"\n")
 except OSError:
     pass  # the terminal is gone with the program
 sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))

@@ -18,6 +18,29 @@ namespace/pipeops-system"
 	script uninstall.sh
 	is 1 "uninstall.sh --yes"
 	not_called delete
+	run timeout 60 python3 "$BATS_TEST_DIRNAME/typist.py" ^D -- $SCRIPT_SHELL "$scripts/uninstall.sh"
+	is 1 "not confirmed" "nothing was changed"
+	not_called delete
+}
+
+@test "no in the environment is no" {
+	PIPEOPS_TOKEN=$secret script install.sh
+	printf '%s\n' "$objects" >"$T/cluster/objects"
+	ASSUME_YES=no script uninstall.sh
+	is 1 "nobody to ask"
+	REMOVE_K3S=0 script uninstall.sh --yes
+	is 0 "kept: k3s"
+	REMOVE_K3S=never script uninstall.sh --yes
+	is 1 "neither yes nor no: REMOVE_K3S=never"
+	[ -e "$T/root/usr/local/bin/k3s" ]
+}
+
+@test "what Helm installed stays" {
+	printf '%s\n' "$objects" >"$T/cluster/objects"
+	echo Helm >"$T/manager"
+	script uninstall.sh --yes
+	is 0 "kept: the agent: Helm installed it" "removed: nothing"
+	not_called 'kubectl delete'
 }
 
 @test "1: a namespace that cannot be the agent's" {
@@ -69,7 +92,7 @@ namespace/pipeops-system"
 @test "4: the API server is down" {
 	touch "$T/api-down"
 	script uninstall.sh --yes
-	is 4 "does not answer"
+	is 4 "does not answer: connection refused"
 }
 
 @test "a namespace with others in it stays" {
@@ -77,6 +100,18 @@ namespace/pipeops-system"
 	echo deployment.apps/other >"$T/others"
 	script uninstall.sh --yes
 	is 0 "kept: namespace pipeops-system: others are in it: deployment.apps/other"
+	grep -q namespace/pipeops-system "$T/cluster/objects"
+	called 'get pods,.*services,.*configmaps'
+	printf '%s\n' configmap/kube-root-ca.crt serviceaccount/default secret/pipeops-agent-tls >"$T/others"
+	script uninstall.sh --yes
+	is 0 "removed: namespace/pipeops-system"
+}
+
+@test "4: a namespace that cannot be looked into stays" {
+	printf '%s\n' "$objects" >"$T/cluster/objects"
+	touch "$T/blind"
+	script uninstall.sh --yes
+	is 4 "cannot see whether others are in it: forbidden" "next: "
 	grep -q namespace/pipeops-system "$T/cluster/objects"
 }
 
@@ -105,6 +140,15 @@ namespace/pipeops-system"
 	is 0 "removed: k3s and its data"
 	[ ! -e "$T/root/usr/local/bin/k3s" ]
 	[ ! -e "$T/root/var/lib/pipeops-install" ]
+}
+
+@test "with k3s goes what is in it, not in the cluster that KUBECONFIG names" {
+	PIPEOPS_TOKEN=$secret script install.sh
+	printf '%s\n' "$objects" >"$T/cluster/objects"
+	: >"$T/calls"
+	KUBECONFIG=/other script uninstall.sh --yes --k3s --context other
+	is 0 "removed: deployment" "removed: k3s and its data"
+	not_called 'context other'
 }
 
 @test "dry run: every action, nothing changed" {

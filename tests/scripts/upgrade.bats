@@ -221,7 +221,7 @@ untouched() {
 	(cd "$T/releases/download/v0.3.0" && sha256sum rbac-minimal.yaml >>SHA256SUMS)
 	: >"$T/calls"
 	script upgrade.sh --to 0.3.0 --dry-run
-	is 0 "would run: kube delete clusterrole/pipeops-agent-config"
+	is 0 "would delete: clusterrole/pipeops-agent-config"
 	not_called 'kubectl delete'
 	script upgrade.sh --to 0.3.0
 	is 0 "to 0.3.0"
@@ -261,7 +261,7 @@ untouched() {
 	rm "$T/interrupt"
 	[ "$(state 1)" = upgrading ]
 	script upgrade.sh --to 0.2.0
-	is 0 "kept: $(backups)/1" "upgraded: "
+	is 0 "kept: $(backups)/1" "upgraded: from 0.1.0 to 0.2.0"
 	[ ! -e "$(backups)/2" ]
 	script upgrade.sh --rollback
 	is 0 "rolled back: to 0.1.0"
