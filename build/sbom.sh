@@ -12,7 +12,8 @@ main() {
 	?*) write "$1" ;;
 	*)
 		write bin/pipeops-agent.cdx.json
-		(cd bin && sha256sum pipeops-agent* >SHA256SUMS)
+		# Of the image, too, where there is one.
+		(cd bin && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
 		;;
 	esac
 }
