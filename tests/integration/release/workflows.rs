@@ -184,6 +184,7 @@ fn a_tag_becomes_a_release_with_its_image() {
     for copy in ["files-first", "files-second"] {
         runner.run(&format!("cp -r dist {copy}"));
     }
+    runner.job("release", "same");
     copy_all(&runner.repository.stand_ins(), &tree.join("bin"));
     runner.job("docker", "build");
     runner.job("docker", "push");
@@ -221,6 +222,18 @@ fn assert_pushed(runner: &Runner) {
     assert!(index.contains("\"linux\""), "{index}");
 }
 
+/// An image that is pushed cannot be taken back.
+#[test]
+fn nothing_leaves_before_it_was_made_twice_and_tested() {
+    let text = fs::read_to_string(format!("{ROOT}/.github/workflows/release.yml")).unwrap();
+    let jobs = &yaml::parse(&text).unwrap().remove(0)["jobs"];
+    assert_eq!(jobs["image"]["needs"], serde_json::json!(["ci", "same"]));
+    assert_eq!(jobs["publish"]["needs"], "image");
+    let compared = commands("release");
+    let compared = compared.iter().find(|(job, _)| job == "same").unwrap();
+    assert!(compared.1.starts_with("diff -r "), "{compared:?}");
+}
+
 fn copy_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
@@ -233,6 +246,7 @@ fn copy_all(from: &Path, to: &Path) {
 fn every_command_is_run_or_says_why_not() {
     let here = [
         ("release", "files"),
+        ("release", "same"),
         ("release", "publish"),
         ("docker", "build"),
         ("docker", "push"),
