@@ -13,7 +13,8 @@ main() {
 	*)
 		write bin/pipeops-agent.cdx.json
 		# Of the image, too, where there is one.
-		(cd bin && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+		sums=$(cd bin && rm -f SHA256SUMS && sha256sum -- *)
+		printf '%s\n' "$sums" >bin/SHA256SUMS
 		;;
 	esac
 }
