@@ -34,6 +34,7 @@ build() {
 	say "no Docker daemon answers: building an OCI archive of the same image"
 	build/build.sh amd64 arm64
 	build/image.sh
+	build/sbom.sh
 	say "import bin/image.tar with: ctr -n k8s.io images import, k3s ctr images import, or skopeo copy oci-archive:bin/image.tar"
 }
 

@@ -3,6 +3,7 @@
 # usage: push.sh ARCHIVE REPOSITORY REF      for instance: push.sh bin/image.tar ghcr.io/me/agent refs/tags/v1.2.3
 #   a version becomes the tags 1.2.3 and latest (a pre-release not latest), the branch main becomes edge
 #   REGISTRY_USER and REGISTRY_TOKEN: who may push; without them nobody logs in
+#   GITHUB_OUTPUT: a file that is told name and digest of what was pushed
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -24,6 +25,12 @@ main() {
 		skopeo copy --quiet --all --preserve-digests "oci-archive:$archive" "docker://$repository:$tag"
 		say "$repository:$tag"
 	done
+	[ -z "${GITHUB_OUTPUT:-}" ] || printf 'name=%s\ndigest=%s\n' "$repository" "$(digest)" >>"$GITHUB_OUTPUT"
+}
+
+# Of the index, which names the image of each platform.
+digest() {
+	tar -xOf "$archive" index.json | sed 's/.*"digest":"\([^"]*\)".*/\1/'
 }
 
 tags() { # REF

@@ -12,7 +12,9 @@ main() {
 	?*) write "$1" ;;
 	*)
 		write bin/pipeops-agent.cdx.json
-		(cd bin && sha256sum pipeops-agent* >SHA256SUMS)
+		# Of the image, too, where there is one.
+		sums=$(cd bin && rm -f SHA256SUMS && sha256sum -- *)
+		printf '%s\n' "$sums" >bin/SHA256SUMS
 		;;
 	esac
 }

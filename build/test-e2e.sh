@@ -51,13 +51,7 @@ tree() { # NAME VERSION
 	rm -rf "${made:?}/$1"
 	mkdir -p "$made/$1"
 	tracked | tar -cf - -T - | tar -C "$made/$1" -xf -
-	old=$(version)
-	(
-		cd "$made/$1"
-		sed -i "/^\[package\]/,/^version/s/^version = .*/version = \"$2\"/" Cargo.toml
-		sed -i "/^name = \"pipeops-agent\"/,/^version/s/^version = .*/version = \"$2\"/" Cargo.lock
-		find deployments -name '*.yaml' -exec sed -i "s/version: $old\$/version: $2/; s|pipeops/agent:$old\$|pipeops/agent:$2|" {} +
-	)
+	"$made/$1/build/version.sh" "$2"
 }
 
 # Unoptimised, because here its version is what matters: seconds instead of minutes.

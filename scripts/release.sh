@@ -66,7 +66,8 @@ from_here() { # PATH
 # A version is a commit with its tag, and nothing else.
 check_tree() {
 	grep -q "image: pipeops/agent:$version\$" deployments/agent.yaml ||
-		fail "deployments/agent.yaml names another image than pipeops/agent:$version" "give it the version of Cargo.toml"
+		fail "deployments/agent.yaml names another image than pipeops/agent:$version" "build/version.sh $version"
+	build/embed.sh --check >/dev/null 2>&1 || fail "a script carries an older manifest" "build/embed.sh"
 	[ -z "$snapshot" ] || return 0
 	[ -z "$(git status --porcelain)" ] || fail "the tree has changes" "commit them, or say --snapshot"
 	git tag --points-at HEAD | grep -qx "v$version" ||

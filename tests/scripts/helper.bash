@@ -2,6 +2,7 @@
 # A machine and a cluster that exist only in one folder. SCRIPT_SHELL names the shell under test.
 
 scripts=$BATS_TEST_DIRNAME/../../scripts
+have=$(sed -n 's|^ *image: pipeops/agent:||p' "$scripts/../deployments/agent.yaml")
 secret=s3cr3t-token-of-the-test
 
 setup() {

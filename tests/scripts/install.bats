@@ -286,11 +286,11 @@ files() {
 	is 0 "kept: HOSTS agent.example.com,*.shop.example" "kept: TLS yes" "kept: API_TOKENS yes"
 	not_called 'create secret'
 	diff -r "$T/before" "$T/cluster/applied"
-	mkdir -p "$T/releases/download/v0.2.0"
-	sed 's/0\.1\.0/0.2.0/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v0.2.0/agent.yaml"
-	(cd "$T/releases/download/v0.2.0" && sha256sum agent.yaml >SHA256SUMS)
-	script upgrade.sh --to 0.2.0
-	is 0 "to 0.2.0" "kept: TLS yes"
+	mkdir -p "$T/releases/download/v99.2.0"
+	sed "s/$have/99.2.0/" "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v99.2.0/agent.yaml"
+	(cd "$T/releases/download/v99.2.0" && sha256sum agent.yaml >SHA256SUMS)
+	script upgrade.sh --to 99.2.0
+	is 0 "to 99.2.0" "kept: TLS yes"
 	diff "$T/before/patch-tls_deployment.json" "$T/cluster/applied/patch-tls_deployment.json"
 	grep -qx '    API_TOKENS=yes' "$T/cluster/applied/record.yaml"
 }
@@ -338,14 +338,14 @@ files() {
 
 @test "again after upgrade.sh: the version stays, the change alone is made" {
 	script install.sh --existing-cluster --standalone
-	mkdir -p "$T/releases/download/v0.2.0"
-	sed 's/0\.1\.0/0.2.0/' "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v0.2.0/agent.yaml"
-	(cd "$T/releases/download/v0.2.0" && sha256sum agent.yaml >SHA256SUMS)
-	script upgrade.sh --to 0.2.0
+	mkdir -p "$T/releases/download/v99.2.0"
+	sed "s/$have/99.2.0/" "$BATS_TEST_DIRNAME/../../deployments/agent.yaml" >"$T/releases/download/v99.2.0/agent.yaml"
+	(cd "$T/releases/download/v99.2.0" && sha256sum agent.yaml >SHA256SUMS)
+	script upgrade.sh --to 99.2.0
 	is 0 "upgraded"
 	script install.sh --existing-cluster --log-level debug
-	is 0 "kept: version 0.2.0 of the agent" "kept: RBAC standard"
-	grep -q 'pipeops/agent:0.2.0' "$T/cluster/applied/agent.yaml"
+	is 0 "kept: version 99.2.0 of the agent" "kept: RBAC standard"
+	grep -q 'pipeops/agent:99.2.0' "$T/cluster/applied/agent.yaml"
 	grep -q pipeops-agent-nodes "$T/cluster/applied/agent.yaml"
 	[ ! -e "$T/cluster/applied/rights.yaml" ]
 	[ -n "$(granted)" ]
@@ -357,13 +357,13 @@ files() {
 	not_called 'kubectl delete'
 	rm "$T/refused"
 	script install.sh --existing-cluster --rbac full
-	is 0 "kept: version 0.2.0 of the agent"
+	is 0 "kept: version 99.2.0 of the agent"
 	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
 	run grep pipeops-agent-nodes "$T/cluster/applied/agent.yaml"
 	is 1
 	script install.sh --existing-cluster --manifest "$BATS_TEST_DIRNAME/../../deployments/agent.yaml"
 	is 0
-	run grep 'pipeops/agent:0.2.0' "$T/cluster/applied/agent.yaml"
+	run grep 'pipeops/agent:99.2.0' "$T/cluster/applied/agent.yaml"
 	is 1
 }
 
@@ -474,15 +474,15 @@ whole() {
 	grep -q '"kind":"Deployment"' "$T/cluster/applied/agent.yaml"
 	[ "$(granted | tr ' ' '\n' | grep -c '^cluster')" -eq 10 ] || fail "$(granted)"
 	not_called 'kubectl delete'
-	whole "$BATS_TEST_DIRNAME/../../deployments/rbac-full.yaml" | sed 's/0\.1\.0/0.2.0/' >"$T/next.yaml"
+	whole "$BATS_TEST_DIRNAME/../../deployments/rbac-full.yaml" | sed "s/$have/99.2.0/" >"$T/next.yaml"
 	script upgrade.sh --manifest "$T/next.yaml"
-	is 0 "to 0.2.0"
+	is 0 "to 99.2.0"
 	called 'kubectl delete clusterrole/pipeops-agent-nodes'
 	[ "$(granted)" = "clusterrole/pipeops-agent-full clusterrolebinding/pipeops-agent-full " ]
 	script install.sh --existing-cluster --manifest "$BATS_TEST_DIRNAME/../../deployments/agent.yaml"
 	is 0
 	grep -q '^    RBAC=standard$' "$T/cluster/applied/record.yaml"
-	script upgrade.sh --image pipeops/agent:0.3.0
+	script upgrade.sh --image pipeops/agent:99.3.0
 	script install.sh --existing-cluster
 	is 0 "by the manifest that was given"
 }

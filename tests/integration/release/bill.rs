@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::repository::Repository;
 use super::{ROOT, run};
 
 fn bill() -> String {
@@ -78,6 +79,26 @@ fn it_leaves_out_what_only_builds_or_tests() {
             .iter()
             .any(|part| part.starts_with(&format!("{name}-")));
         assert!(!is_told, "{name}");
+    }
+}
+
+#[test]
+fn the_sums_beside_it_are_of_all_that_was_built() {
+    let repository = Repository::copy();
+    let bin = repository.tree().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for name in ["pipeops-agent", "image.tar"] {
+        fs::write(bin.join(name), name).unwrap();
+    }
+    let script = repository.tree().join("build/sbom.sh");
+    // Twice: the sums are none of those that are summed.
+    for _ in 0..2 {
+        run(&bin, script.to_str().unwrap(), &[]);
+        let held = run(&bin, "sha256sum", &["--check", "SHA256SUMS"]);
+        assert_eq!(
+            held,
+            "image.tar: OK\npipeops-agent: OK\npipeops-agent.cdx.json: OK\n"
+        );
     }
 }
 

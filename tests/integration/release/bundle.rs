@@ -18,7 +18,7 @@ fn carried(repository: &Repository) -> PathBuf {
     for (name, text) in [
         ("k3s", "#!/bin/sh\n"),
         ("k3s-install.sh", "#!/bin/sh\n"),
-        ("k3s-airgap-images-amd64.tar.zst", "images"),
+        ("k3s-airgap-images-amd64.tar", "images"),
     ] {
         fs::write(folder.join("airgap").join(name), text).unwrap();
     }
@@ -165,10 +165,8 @@ impl Site {
 
 /// This tree as a later version, committed.
 fn give_version(repository: &Repository, version: &str) {
-    let script = "sed -i '/^\\[package\\]/,/^version/s/^version = .*/version = \"'$1'\"/' Cargo.toml && \
-        sed -i '/^name = \"pipeops-agent\"/,/^version/s/^version = .*/version = \"'$1'\"/' Cargo.lock && \
-        find deployments -type f -exec sed -i \"s/\\([vV]ersion: \\)$0\\$/\\1$1/; s|pipeops/agent:$0\\$|pipeops/agent:$1|\" {} +";
-    run(&repository.tree(), "sh", &["-c", script, VERSION, version]);
+    let script = repository.tree().join("build/version.sh");
+    run(&repository.tree(), script.to_str().unwrap(), &[version]);
     repository.commit();
 }
 
@@ -179,7 +177,7 @@ fn a_later_folder_upgrades_what_an_earlier_one_installed() {
     let folder = carried(&repository);
     let lines = commands(&folder);
     // The image archives of k3s are none of this cluster.
-    for file in ["k3s", "k3s-install.sh", "k3s-airgap-images-amd64.tar.zst"] {
+    for file in ["k3s", "k3s-install.sh", "k3s-airgap-images-amd64.tar"] {
         fs::remove_file(folder.join("airgap").join(file)).unwrap();
     }
     let said = site.run(&folder, &lines[2].replace(" --dry-run", ""));

@@ -174,6 +174,24 @@ fn only_a_clean_tagged_commit_with_its_notes_is_a_version() {
     succeeded(&repository.release("dist", &[]));
 }
 
+/// What is installed is the manifest inside of install.sh, not the one beside it.
+#[test]
+fn a_version_that_is_not_the_same_everywhere_is_refused() {
+    let repository = Repository::copy();
+    let manifest = repository.tree().join("deployments/agent.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}# more\n")).unwrap();
+    let made = || repository.release("dist", &["--snapshot"]);
+    refused(&made(), "a script carries an older manifest");
+    fs::write(&manifest, text.replace(VERSION, "0.999.0")).unwrap();
+    refused(&made(), "names another image");
+    let script = repository.tree().join("build/version.sh");
+    let script = script.to_str().unwrap();
+    run(&repository.tree(), script, &[VERSION]);
+    assert_eq!(repository.git(&["status", "--porcelain"]), "");
+    succeeded(&made());
+}
+
 #[test]
 fn binaries_of_another_commit_are_refused() {
     let repository = Repository::copy();

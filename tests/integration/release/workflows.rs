@@ -11,7 +11,7 @@ use std::process::Command;
 use pipeops_agent::yaml;
 
 use super::repository::Repository;
-use super::{ROOT, VERSION, succeeded};
+use super::{ROOT, VERSION, run, succeeded};
 
 /// What is not run here, by how it begins, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -71,6 +71,46 @@ fn the_oldest_rust_that_is_promised_is_the_one_that_builds() {
     );
 }
 
+/// Each file of pins as Dependabot calls its sort, and the folder that it lies in.
+fn pins() -> Vec<(&'static str, String)> {
+    let listed = run(Path::new(ROOT), "git", &["ls-files"]);
+    let sort = |folder: &str, name: &str| match name {
+        "Cargo.lock" => Some("cargo"),
+        "go.mod" => Some("gomod"),
+        "package-lock.json" => Some("npm"),
+        _ if name.starts_with("Dockerfile") => Some("docker"),
+        _ if folder.starts_with("build") && name.ends_with(".txt") => Some("pip"),
+        _ => None,
+    };
+    let paths = listed.lines().filter_map(|path| path.rsplit_once('/'));
+    let paths = paths.chain([("", "Cargo.lock")]);
+    paths
+        .filter_map(|(folder, name)| Some((sort(folder, name)?, format!("/{folder}"))))
+        .collect()
+}
+
+#[test]
+fn dependabot_is_told_of_all_that_is_pinned() {
+    let text = fs::read_to_string(format!("{ROOT}/.github/dependabot.yml")).unwrap();
+    let document = yaml::parse(&text).unwrap().remove(0);
+    let mut told = BTreeSet::new();
+    for entry in document["updates"].as_array().unwrap() {
+        let one = entry["directory"].as_str().into_iter();
+        let many = entry["directories"].as_array().into_iter().flatten();
+        for folder in one.chain(many.filter_map(|folder| folder.as_str())) {
+            told.insert((entry["package-ecosystem"].as_str().unwrap(), folder));
+        }
+    }
+    let pins = pins();
+    assert!(pins.len() > 14, "too few: {pins:?}");
+    for (sort, folder) in pins {
+        let (above, _) = folder.rsplit_once('/').unwrap();
+        let glob = format!("{above}/*");
+        let is_told = told.contains(&(sort, folder.as_str())) || told.contains(&(sort, &glob));
+        assert!(is_told, "{sort} in {folder}");
+    }
+}
+
 /// A machine of GitHub's, as far as the commands see it.
 struct Runner {
     repository: Repository,
@@ -115,6 +155,7 @@ impl Runner {
             .env("GITHUB_REF", format!("refs/tags/v{VERSION}"))
             .env("GITHUB_REF_NAME", format!("v{VERSION}"))
             .env("GITHUB_REPOSITORY_OWNER", "PipeOpsHQ")
+            .env("GITHUB_OUTPUT", self.repository.beside("output"))
             .env("REGISTRY_USER", "somebody")
             .env("REGISTRY_TOKEN", "token-of-the-registry")
             .env("GH_TOKEN", "token-of-github")
@@ -143,6 +184,7 @@ fn a_tag_becomes_a_release_with_its_image() {
     for copy in ["files-first", "files-second"] {
         runner.run(&format!("cp -r dist {copy}"));
     }
+    runner.job("release", "same");
     copy_all(&runner.repository.stand_ins(), &tree.join("bin"));
     runner.job("docker", "build");
     runner.job("docker", "push");
@@ -160,8 +202,36 @@ fn a_tag_becomes_a_release_with_its_image() {
         }
     }
     assert!(!record.contains("token-of-"), "{record}");
+    assert_pushed(&runner);
     let given = runner.record("record.input");
     assert_eq!(given, "token-of-the-registry".repeat(2));
+}
+
+/// What the attestation is of: the digest that a client finds in the registry.
+#[track_caller]
+fn assert_pushed(runner: &Runner) {
+    let layout = runner.repository.beside("layout");
+    fs::create_dir(&layout).unwrap();
+    let image = runner.repository.tree().join("bin/image.tar");
+    run(&layout, "tar", &["-xf", image.to_str().unwrap()]);
+    let output = runner.record("output");
+    let told = |key: &str| output.lines().find_map(|line| line.strip_prefix(key));
+    assert_eq!(told("name="), Some("ghcr.io/pipeopshq/agent"), "{output}");
+    let digest = told("digest=sha256:").expect(&output);
+    let index = fs::read_to_string(layout.join("blobs/sha256").join(digest)).unwrap();
+    assert!(index.contains("\"linux\""), "{index}");
+}
+
+/// An image that is pushed cannot be taken back.
+#[test]
+fn nothing_leaves_before_it_was_made_twice_and_tested() {
+    let text = fs::read_to_string(format!("{ROOT}/.github/workflows/release.yml")).unwrap();
+    let jobs = &yaml::parse(&text).unwrap().remove(0)["jobs"];
+    assert_eq!(jobs["image"]["needs"], serde_json::json!(["ci", "same"]));
+    assert_eq!(jobs["publish"]["needs"], "image");
+    let compared = commands("release");
+    let compared = compared.iter().find(|(job, _)| job == "same").unwrap();
+    assert!(compared.1.starts_with("diff -r "), "{compared:?}");
 }
 
 fn copy_all(from: &Path, to: &Path) {
@@ -174,8 +244,9 @@ fn copy_all(from: &Path, to: &Path) {
 /// Which jobs are run above; the commands of all others have a reason.
 #[test]
 fn every_command_is_run_or_says_why_not() {
-    let run = [
+    let here = [
         ("release", "files"),
+        ("release", "same"),
         ("release", "publish"),
         ("docker", "build"),
         ("docker", "push"),
@@ -183,7 +254,7 @@ fn every_command_is_run_or_says_why_not() {
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for workflow in ["ci", "docker", "release"] {
         for (job, command) in commands(workflow) {
-            let is_run = run.contains(&(workflow, job.as_str()));
+            let is_run = here.contains(&(workflow, job.as_str()));
             assert!(
                 is_run || elsewhere(&command),
                 "{workflow}, {job}: {command}"
