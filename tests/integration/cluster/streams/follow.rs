@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::super::rig::cluster;
 use super::Pods;
+use crate::support::eventually;
 
 /// Writes a number ten times a second.
 const COUNTER: &str = r#"
@@ -114,6 +115,12 @@ fn a_followed_log_ends_with_its_container_and_others_go_on() {
     let pods = Pods::start(&cluster);
     pods.namespace
         .kubectl(&["scale", "deploy/web", "--replicas=1"]);
+    // One that goes while its log is asked for is a failure to kubectl, too.
+    let names = ["get", "pod", "-l", "app=web", "-o", "name"];
+    eventually("one pod of them alone", || {
+        let told = pods.namespace.kubectl(&names);
+        (told.lines().count() == 1).then_some(())
+    });
     let command = pods.ours(&[
         "logs",
         "-f",
