@@ -148,16 +148,11 @@ impl Commands {
     }
 
     pub(crate) fn list(&self) -> Vec<Value> {
-        let details = |command: &Command| {
-            json!({
-                "command": command.wire,
-                "handed_out": command.handed_out,
-                "chunks": command.chunks,
-                "result": command.result,
-                "results": command.results,
-            })
-        };
-        self.all.iter().map(details).collect()
+        self.all.iter().map(Command::details).collect()
+    }
+
+    pub(crate) fn one(&mut self, id: &str) -> Option<Value> {
+        self.find(id).map(|command| command.details())
     }
 
     /// As [`Commands::list`] made it.
@@ -209,6 +204,16 @@ impl Command {
             results: 0,
             not_before: None,
         }
+    }
+
+    fn details(&self) -> Value {
+        json!({
+            "command": self.wire,
+            "handed_out": self.handed_out,
+            "chunks": self.chunks,
+            "result": self.result,
+            "results": self.results,
+        })
     }
 
     fn is_due(&self) -> bool {

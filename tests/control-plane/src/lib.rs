@@ -127,6 +127,11 @@ impl Handle {
         self.plane.agents().details()
     }
 
+    /// The ids of all agents.
+    pub fn ids(&self) -> Vec<String> {
+        self.plane.agents().all().map(|(id, _)| id.clone()).collect()
+    }
+
     /// As `DELETE /agents/{id}`; true when it was known.
     pub fn forget(&self, id: &str) -> bool {
         self.plane.agents().forget(id)
@@ -146,6 +151,12 @@ impl Handle {
         let mut agents = self.plane.agents();
         let agent = agents.get_mut(agent);
         agent.map_or_else(Vec::new, |agent| agent.commands.list())
+    }
+
+    /// The one with that id, of those.
+    pub fn command(&self, agent: &str, id: &str) -> Option<Value> {
+        let mut agents = self.plane.agents();
+        agents.get_mut(agent)?.commands.one(id)
     }
 
     /// The events of an agent after that position, as far as they are remembered.

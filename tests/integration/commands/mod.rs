@@ -92,8 +92,7 @@ impl Rig {
     #[track_caller]
     pub(crate) fn id(&self) -> String {
         assert!(self.plane.wait("heartbeat", 1, SOON));
-        let id = self.plane.agents()[0]["id"].as_str().map(str::to_owned);
-        id.expect("agents have ids")
+        self.plane.ids().remove(0)
     }
 
     #[track_caller]
@@ -104,9 +103,7 @@ impl Rig {
     /// What is known of a command: how often it was handed out, its chunks, its result.
     #[track_caller]
     pub(crate) fn seen(&self, id: &str) -> Value {
-        let all = self.plane.commands(&self.id());
-        let found = all.into_iter().find(|one| one["command"]["id"] == id);
-        found.expect("it was queued")
+        self.plane.command(&self.id(), id).expect("it was queued")
     }
 
     /// Waits for the result of a command.
