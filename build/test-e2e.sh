@@ -4,7 +4,7 @@
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-made=$root/target/e2e
+made=$root/target/e2e-${1:-all}
 
 main() {
 	build/setup.sh rust python demo
@@ -54,15 +54,17 @@ tree() { # NAME VERSION
 	"$made/$1/build/version.sh" "$2"
 }
 
-# Unoptimised, because here its version is what matters: seconds instead of minutes.
+# Unoptimised, because here its version is what matters: seconds instead of minutes. What it depends on is kept for
+# the next time, with what another clone left of the agent: this one's files are newer, so that it is compiled.
 next_build() {
 	target=$(uname -m)-unknown-linux-musl
+	dependencies=$PIPEOPS_CACHE/e2e
 	(
 		cd "$made/next"
 		env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
-			CARGO_TARGET_DIR="$made/target" nice cargo build --quiet --locked --target "$target" --package pipeops-agent
+			CARGO_TARGET_DIR="$dependencies" nice cargo build --quiet --locked --target "$target" --package pipeops-agent
 	)
-	cp "$made/target/$target/debug/pipeops-agent" "$made/next-agent"
+	cp "$dependencies/$target/debug/pipeops-agent" "$made/next-agent"
 }
 
 main "$@"

@@ -7,49 +7,43 @@
 told=target/test
 
 main() {
-	build/build.sh
-	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	build/setup.sh helm prometheus schemathesis
+	build/setup.sh rust helm prometheus schemathesis
 	PIPEOPS_TEST_HELM="$(venv build/helm.txt)/bin/python"
 	PIPEOPS_TEST_PROMETHEUS_CLIENT="$(venv build/prometheus.txt)/bin/python"
 	PIPEOPS_TEST_SCHEMATHESIS="$(venv build/schemathesis.txt)/bin/schemathesis"
 	export PIPEOPS_TEST_HELM PIPEOPS_TEST_PROMETHEUS_CLIENT PIPEOPS_TEST_SCHEMATHESIS
 	[ ! -e "$PIPEOPS_CACHE/prometheus/complete" ] || export PIPEOPS_TEST_PROMETHEUS="$PIPEOPS_CACHE/prometheus"
+	rm -rf "$told"
+	mkdir -p "$told"
+	failed='' beside='' began=$(date +%s)
+	trap stop_all EXIT
+	beside build build/build.sh
+	export PIPEOPS_BIN="$root/bin/pipeops-agent"
+	cargo test --locked --no-run
 	cluster_up
+	trap end EXIT
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
 		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
+	all_ended
+	[ -z "$failed" ] || die "failed:$failed"
 	if [ $# -gt 0 ]; then
 		cargo test --locked "$@"
 		exit
 	fi
-	cargo test --locked --no-run
-	rm -rf "$told"
-	mkdir -p "$told"
-	failed='' beside=''
-	trap 'end' EXIT
 	together
-	apart
+	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output --skip a_new_local_node
 	[ -z "$failed" ] || die "failed:$failed"
 }
 
-# What waits more than it works, each on a cluster of its own: nobody stops another's parts.
+# What waits more than it works, on clusters of their own: nobody stops another's parts.
 together() {
 	began=$(date +%s)
 	beside alone build/test-alone.sh
 	beside life build/test-life.sh
-	beside endurance cargo test --locked --test integration endurance::
+	beside load env -u PIPEOPS_TEST_CLUSTER build/test-e2e.sh load
 	beside scripts nice env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
-	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --skip endurance:: --test-threads "$((2 * $(nproc)))"
-	for one in $beside; do
-		ended "${one%%:*}" "${one#*:}"
-	done
-	beside=''
-}
-
-# One by one, beside nothing else: these judge times, or ask much of a small share of the processor.
-apart() {
-	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output --skip a_new_local_node
-	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || part load build/test-e2e.sh load
+	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --test-threads "$((3 * $(nproc)))"
+	all_ended
 }
 
 # The next part goes on, and how this one ended is said at the end.
@@ -69,17 +63,28 @@ beside() { # NAME COMMAND...
 	beside="$beside $!:$name"
 }
 
+all_ended() {
+	for one in $beside; do
+		ended "${one%%:*}" "${one#*:}"
+	done
+	beside=''
+}
+
 ended() { # PID NAME
 	wait "$1" || failed="$failed $2"
 	cat "$told/$2"
 	say "$2: $(($(date -r "$told/$2" +%s) - began)) s, beside the others"
 }
 
-end() {
+stop_all() {
 	for one in $beside; do
 		pkill -TERM -s "${one%%:*}" || :
 		wait "${one%%:*}" || :
 	done
+}
+
+end() {
+	stop_all
 	tests/cluster/cluster down || :
 }
 

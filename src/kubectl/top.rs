@@ -1,5 +1,7 @@
 //! `kubectl top`: what nodes and pods use, by the metrics API.
 
+use std::slice;
+
 use serde_json::Value;
 
 use super::api::{Api, query};
@@ -64,9 +66,10 @@ impl Usage {
     }
 
     /// Of all containers. The exact sum is rounded, not the parts.
-    fn of_pod(pod: &Value) -> Self {
+    fn of_pods(pods: &[Value]) -> Self {
         let sum = |key: &str| -> u128 {
-            let parts = containers(pod).iter().map(|one| one["usage"][key].as_str());
+            let all = pods.iter().flat_map(containers);
+            let parts = all.map(|one| one["usage"][key].as_str());
             parts.flatten().filter_map(quantity::nanos).sum()
         };
         let rounded = |nanos: u128, unit: u128| u64::try_from(nanos.div_ceil(unit));
@@ -74,6 +77,10 @@ impl Usage {
             cpu: rounded(sum("cpu"), 1_000_000).unwrap_or_default(),
             memory: rounded(sum("memory"), 1_000_000_000).unwrap_or_default(),
         }
+    }
+
+    fn of_pod(pod: &Value) -> Self {
+        Self::of_pods(slice::from_ref(pod))
     }
 
     /// Sorts by what is most used, or by name.
@@ -194,15 +201,12 @@ fn table(session: &Session<'_>, metrics: &[Value], order: &str) -> String {
         }
         text += "NAME\tCPU(cores)\tMEMORY(bytes)\t\n";
     }
-    let mut total = Usage::default();
     for pod in metrics {
         let start = match all {
             true => namespace(pod) + "\t",
             false => String::new(),
         };
         let usage = Usage::of_pod(pod);
-        total.cpu += usage.cpu;
-        total.memory += usage.memory;
         if each {
             text += &of_containers(&format!("{start}{}", named(pod)), pod, order);
         } else {
@@ -214,7 +218,7 @@ fn table(session: &Session<'_>, metrics: &[Value], order: &str) -> String {
         text += &format!(
             "{}\t{}\t\n",
             "\t".repeat(width - 3),
-            total.cells().join("\t")
+            Usage::of_pods(metrics).cells().join("\t")
         );
     }
     text
@@ -343,5 +347,11 @@ mod tests {
             }
         );
         assert_eq!(usage.cells(), ["2m", "1Mi"]);
+    }
+
+    #[test]
+    fn many_pods_use_no_more_than_they_use_together() {
+        let pod = json!({"containers": [{"usage": {"cpu": "100001n", "memory": "600Ki"}}]});
+        assert_eq!(Usage::of_pods(&vec![pod; 9]).cells(), ["1m", "5Mi"]);
     }
 }

@@ -1,5 +1,5 @@
-//! Promised numbers of [`budget`](crate::budget) that take minutes, of which most is waiting: nothing is
-//! lost however often the agent dies or the link is cut. No times are judged, so others may run beside.
+//! Promised numbers of [`budget`](crate::budget) that take a minute or two, of which most is waiting: nothing
+//! is lost however often the agent dies or the link is cut. No times are judged, so others may run beside.
 
 #![cfg(test)]
 

@@ -129,7 +129,11 @@ impl Handle {
 
     /// The ids of all agents.
     pub fn ids(&self) -> Vec<String> {
-        self.plane.agents().all().map(|(id, _)| id.clone()).collect()
+        self.plane
+            .agents()
+            .all()
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// As `DELETE /agents/{id}`; true when it was known.

@@ -48,6 +48,8 @@ subjects: [{kind: ServiceAccount, name: "@ACCOUNT@", namespace: "@NAME@"}]
 
 /// The one real node.
 pub(super) const NODE: &str = "node-1";
+/// kubectl ends before it is worth its while to collect garbage.
+pub(super) const BRIEF: [(&str, &str); 1] = [("GOGC", "off")];
 
 /// Written by those who disturb the API server, read by all others.
 static PEACE: RwLock<()> = RwLock::new(());
@@ -140,6 +142,7 @@ impl Cluster {
     /// kubectl, to be run otherwise.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
+        command.envs(BRIEF);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.args(arguments);
         command

@@ -26,6 +26,7 @@ pub(crate) use tiny_api::{CLUSTER, TinyApi, write_kubeconfig};
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// Between two looks at something that only shows itself when asked.
 const LOOK: Duration = Duration::from_millis(20);
+const LONG_LOOK: Duration = Duration::from_millis(300);
 
 /// The static binary if `PIPEOPS_BIN` names one, else the one that cargo built.
 pub(crate) fn program() -> PathBuf {
@@ -42,29 +43,27 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 /// The same with a limit that is part of what is promised.
 #[track_caller]
 pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < limit, "in {limit:?} not seen: {what}");
-        thread::park_timeout(LOOK);
-    }
+    look_until(limit, || look().ok_or_else(|| format!("seen: {what}")))
 }
 
 /// Looks until all is as it should be, or fails saying what is not.
 #[track_caller]
 pub(crate) fn settled<T>(limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let put_right = |problem| format!("put right: {problem}");
+    look_until(limit, || look().map_err(put_right))
+}
+
+#[track_caller]
+fn look_until<T>(limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
     loop {
+        let began = Instant::now();
         match look() {
             Ok(found) => return found,
-            Err(problem) => assert!(
-                start.elapsed() < limit,
-                "in {limit:?} not put right: {problem}"
-            ),
+            Err(problem) => assert!(start.elapsed() < limit, "in {limit:?} not {problem}"),
         }
-        thread::park_timeout(LOOK);
+        // A look that starts a program takes time away from what is looked at.
+        thread::park_timeout((3 * began.elapsed()).clamp(LOOK, LONG_LOOK));
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::rig::{self, Cluster, Namespace};
+use super::rig::{self, BRIEF, Cluster, Namespace};
 use crate::support::{cleared, eventually, program};
 use words::split;
 
@@ -230,6 +230,7 @@ fn start(program: &Path, arguments: &[String], folder: &Path, input: Stdio) -> C
     cleared(&mut Command::new(program))
         .args(arguments)
         .env("KUBECONFIG", folder.join("kubeconfig"))
+        .envs(BRIEF)
         .env("HOME", folder)
         .stdin(input)
         .stdout(Stdio::piped())

@@ -58,11 +58,16 @@ impl Followed {
         }
     }
 
+    #[track_caller]
+    fn line(&self) -> String {
+        self.lines.recv_timeout(LATE).expect("a line comes")
+    }
+
     /// Reads until that many lines came: each number once and in order.
     #[track_caller]
     pub(in crate::cluster) fn reach(&mut self, count: usize) {
         while self.next < count {
-            let line = self.lines.recv_timeout(LATE).expect("a line comes");
+            let line = self.line();
             let number = line.split(' ').next().and_then(|word| word.parse().ok());
             assert_eq!(number, Some(self.next), "{line}");
             self.next += 1;
@@ -131,13 +136,17 @@ fn a_followed_log_ends_with_its_container_and_others_go_on() {
         "--prefix",
     ]);
     let mut followed = Followed::start(command);
-    // Both logs come, in whatever order, and the other one goes on past what was there.
+    // Both logs come, in whatever order: the last ten lines of what goes on, and all of what has ended.
     let (mut is_finished, mut others) = (false, 0);
-    while !is_finished || others < 11 {
-        let line = followed.lines.recv_timeout(LATE).expect("a line comes");
+    while !is_finished || others < 10 {
+        let line = followed.line();
         is_finished |= line == "[pod/done/main] finished";
         others += usize::from(line.starts_with("[pod/web-"));
     }
+    let more = "echo more >/proc/1/fd/1";
+    let say = ["exec", "deploy/web", "-c", "main", "--", "sh", "-c", more];
+    pods.namespace.kubectl(&say);
+    assert!(followed.line().ends_with("/main] more"));
     pods.namespace
         .kubectl(&["delete", "deploy/web", "--wait=false"]);
     // All containers are gone: so is the command.
