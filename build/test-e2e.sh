@@ -4,7 +4,7 @@
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-made=$root/target/e2e-${1:-all}
+made=$root/target/e2e
 
 main() {
 	build/setup.sh rust python demo

@@ -118,8 +118,10 @@ says() { # PATH STATUS JQ
 start_control_plane() {
 	[ -n "$plane_url" ] || printf '%s' "$token" >"$work/token"
 	link=${CLUSTER_LINK:?}.1
-	setpriv --pdeathsig TERM setsid "${CARGO_TARGET_DIR:-target}/debug/control-plane" --token-file "$work/token" \
-		--listen "${plane_url:-$link:0}" --tls "$work/tls" --name "$link" --file "$work/agents.json" >"$work/control-plane.log" 2>&1 &
+	set -- --token-file "$work/token" --listen "${plane_url:-$link:0}" --tls "$work/tls" --name "$link"
+	# Under load it would write all that at each change, and is not started again.
+	[ "$half" = load ] || set -- "$@" --file "$work/agents.json"
+	setpriv --pdeathsig TERM setsid "${CARGO_TARGET_DIR:-target}/debug/control-plane" "$@" >"$work/control-plane.log" 2>&1 &
 	plane_pid=$!
 	within 20 "the control plane" grep '^listening on' "$work/control-plane.log"
 	plane_url=$(sed -n 's,^listening on https://,,p' "$work/control-plane.log")
