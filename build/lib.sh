@@ -9,6 +9,9 @@ cd "$root"
 export PIPEOPS_CACHE="${PIPEOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeops-agent}"
 PATH=$PATH:$HOME/.cargo/bin
 
+# A clone that is thrown away is compiled once.
+[ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
+
 say() { printf '%s: %s\n' "${0##*/}" "$*"; }
 die() {
 	say "$*" >&2

@@ -41,7 +41,7 @@ together() {
 	beside alone build/test-alone.sh
 	beside life build/test-life.sh
 	beside scripts nice env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
-	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
+	part tests cargo test --locked --no-fail-fast --lib --bins --tests -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
 	all_ended
 }
 

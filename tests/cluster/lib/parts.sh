@@ -100,7 +100,7 @@ ended_or_ready() { gone "$1" || ready "$1"; } # PART
 ready() { # PART
 	case $1 in
 	etcd) healthy http://127.0.0.1:2379/health ;;
-	apiserver) kubectl get --raw=/readyz ;;
+	apiserver) healthy https://127.0.0.1:6443/readyz ;;
 	controller-manager) healthy https://127.0.0.1:10257/healthz ;;
 	scheduler) healthy https://127.0.0.1:10259/healthz ;;
 	containerd) in_node ctr version ;;

@@ -19,7 +19,8 @@ scale() { # PODS
 		render simulated-namespace.yaml
 		for ((i = 1; i <= nodes; i++)); do numbered simulated-node.yaml "$i"; done
 		for ((i = 1; i <= deployments; i++)); do
-			numbered simulated-deployment.yaml "$i" $((($1 * i) / deployments - ($1 * (i - 1)) / deployments))
+			numbered simulated-deployment.yaml "$i" $((($1 * i) / deployments - ($1 * (i - 1)) / deployments)) |
+				sed "s|@NODE@|$((1 + (i - 1) * pods_per_deployment / pods_per_node))|"
 		done
 	} | apply_all
 	surplus deployments "$deployments"
@@ -55,7 +56,10 @@ pods_are() { # COUNT
 		awk '{ sum += $1 } END { print sum + 0 }')
 	all=$(kubectl get --raw '/api/v1/namespaces/simulated/pods?limit=1' |
 		sed -n 's/.*"remainingItemCount":\([0-9]*\).*/\1/p; t; s/.*"items":\[{.*/0/p; t; s/.*/-1/p')
-	[ "$ready $((all + 1))" = "$1 $1" ]
+	[ "$ready $((all + 1))" != "$1 $1" ] || return 0
+	# Who asks takes time from those who work on it.
+	sleep 1
+	return 1
 }
 
 scale_away() {
