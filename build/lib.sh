@@ -72,6 +72,13 @@ tracked() {
 	done
 }
 
+# What is done on EXIT is done then, too.
+exit_on_signals() {
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
 # A cluster for the tests of this script alone, beside any other that runs on this machine: where there
 # can be one, PIPEOPS_TEST_CLUSTER is set. It goes when the shell ends that asked for it.
 cluster_up() {
@@ -79,9 +86,7 @@ cluster_up() {
 	# It finds a link that nobody has.
 	unset CLUSTER_LINK PIPEOPS_TEST_CLUSTER
 	trap 'tests/cluster/cluster down || :' EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	exit_on_signals
 	status=0
 	tests/cluster/cluster metrics || status=$?
 	case $status in

@@ -50,21 +50,24 @@ later() { # PATCHES
 tree() { # NAME VERSION
 	rm -rf "${made:?}/$1"
 	mkdir -p "$made/$1"
-	tracked | tar -cf - -T - | tar -C "$made/$1" -xf -
+	tracked | tar -cf - -T - | tar -C "$made/$1" -xmf -
 	"$made/$1/build/version.sh" "$2"
 }
 
 # Unoptimised, because here its version is what matters: seconds instead of minutes. What it depends on is kept for
-# the next time, with what another clone left of the agent: this one's files are newer, so that it is compiled.
+# the next time. So is what another clone left of the agent, which Cargo takes for this one unless the files are
+# newer: that is why tree() touches them.
 next_build() {
 	target=$(uname -m)-unknown-linux-musl
 	dependencies=$PIPEOPS_CACHE/e2e
+	mkdir -p "$dependencies"
 	(
+		flock 9
 		cd "$made/next"
 		env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
-			CARGO_TARGET_DIR="$dependencies" nice cargo build --quiet --locked --target "$target" --package pipeops-agent
-	)
-	cp "$dependencies/$target/debug/pipeops-agent" "$made/next-agent"
+			CARGO_TARGET_DIR="$dependencies" nice cargo build --quiet --locked --target "$target" --package pipeops-agent 9>&-
+		cp "$dependencies/$target/debug/pipeops-agent" "$made/next-agent"
+	) 9>"$dependencies/lock"
 }
 
 main "$@"

@@ -17,9 +17,10 @@ main() {
 	mkdir -p "$told"
 	failed='' beside='' began=$(date +%s)
 	trap stop_all EXIT
+	exit_on_signals
 	beside build build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
-	cargo test --locked --no-run
+	cargo test --locked --no-run "$@"
 	cluster_up
 	trap end EXIT
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
@@ -41,7 +42,7 @@ together() {
 	beside alone build/test-alone.sh
 	beside life build/test-life.sh
 	beside scripts nice env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash "busybox ash"
-	part tests cargo test --locked --no-fail-fast --lib --bins --tests -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
+	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
 	all_ended
 }
 

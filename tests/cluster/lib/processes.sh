@@ -7,7 +7,7 @@ spawn() { # PART network|node COMMAND...
 	local part=$1 enter=(--net="/run/netns/$CLUSTER_NETNS")
 	[ "$2" = network ] || enter+=(--mount="$CLUSTER_DIR/pin/mnt")
 	shift 2
-	# Memory for time: they collect garbage when it is four times what they use.
+	# Memory for time: they collect garbage when it is four times what they use, not once.
 	GOGC=400 setsid nsenter "${enter[@]}" -- "$@" </dev/null >>"$CLUSTER_DIR/logs/$part.log" 2>&1 &
 	echo $! >"$CLUSTER_DIR/pids/$part"
 	disown
