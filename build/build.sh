@@ -22,8 +22,7 @@ main() {
 # The same commit gives the same bytes, wherever it is built.
 reproducible() {
 	sysroot=$(rustc --print sysroot)
-	export RUSTFLAGS="--remap-path-prefix=$root=/pipeops-agent --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo \
---remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc \
+	export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc \
 -Z fmt-debug=shallow -Z location-detail=none -C force-unwind-tables=no"
 }
 
@@ -32,8 +31,10 @@ reproducible() {
 # name: 0.11 MB less. Cargo takes these flags from a stable toolchain only with RUSTC_BOOTSTRAP
 # (docs/adr/0009-release-profile.md).
 compile() { # SUBCOMMAND TARGET
+	build/compiled.sh take release "$2/release"
 	RUSTC_BOOTSTRAP=1 cargo "$1" -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size \
 		--release --locked --target "$2" --package pipeops-agent
+	build/compiled.sh keep release "$2/release"
 }
 
 # ring's switch for small machines leaves out its tables of multiples of curve points, for which a handshake takes
@@ -64,7 +65,7 @@ build() { # ARCHITECTURE OUTPUT
 		# The linker of the toolchain takes equal functions as one. What an agent at rest does not run is placed
 		# apart, so that it is not in memory.
 		lld="$sysroot/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld"
-		link="-C link-arg=-B$lld -C link-arg=-fuse-ld=lld -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-T,$root/build/cold.ld"
+		link="-C link-arg=-B$lld -C link-arg=-fuse-ld=lld -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-T,build/cold.ld"
 		RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs $link $aliases" compile build "$target"
 		# Stripped here: by Cargo, functions have other names, other equals of which the linker keeps one, and so
 		# other places than in the profile behind build/cold.ld.

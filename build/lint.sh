@@ -13,6 +13,7 @@ main() {
 	done
 
 	step rustfmt cargo fmt --all --check
+	build/compiled.sh take debug
 	step clippy cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	step "cargo-deny (bans, licenses, sources)" cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	advisories
