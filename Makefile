@@ -4,7 +4,7 @@ SHELL := /bin/sh
 
 PREFIX ?= /usr/local
 
-.PHONY: all build build-all test test-e2e browser lint fmt coverage fuzz bench demo dev install clean \
+.PHONY: all build build-all test test-e2e test-scripts browser lint fmt coverage fuzz bench demo dev install clean \
 	chart docker-build docker-run docker-dev cluster-up cluster-down help
 
 all: lint test build ## lint, test and build
@@ -22,6 +22,9 @@ test: ## every test, against a real local Kubernetes
 
 test-e2e: ## install, disturb, upgrade and remove the agent on a real node
 	@build/test-e2e.sh
+
+test-scripts: ## the scripts under every shell that they must run in (make test: under one)
+	@build/test-scripts.sh
 
 browser: ## the dashboard of the shipped binary in a real browser, on a local Kubernetes
 	@build/browser.sh
