@@ -3,7 +3,8 @@
 # real, made by deployments, and about as large as those of a real workload.
 
 pods_per_node=100
-pods_per_deployment=50
+# One deployment on each node.
+pods_per_deployment=$pods_per_node
 
 scale() { # PODS
 	[[ ${1:-} =~ ^[0-9]+$ ]] || die "usage: cluster scale PODS"
@@ -20,10 +21,12 @@ scale() { # PODS
 		for ((i = 1; i <= nodes; i++)); do numbered simulated-node.yaml "$i"; done
 		for ((i = 1; i <= deployments; i++)); do
 			numbered simulated-deployment.yaml "$i" $((($1 * i) / deployments - ($1 * (i - 1)) / deployments)) |
-				sed "s|@NODE@|$((1 + (i - 1) * pods_per_deployment / pods_per_node))|"
+				sed "s|@NODE@|$i|"
 		done
 	} | apply_all
 	surplus deployments "$deployments"
+	# One that waits asks less of the server than one that asks.
+	kubectl -n simulated wait --for=condition=Available --timeout=600s deployments --all >>"$CLUSTER_DIR/logs/scale.log"
 	wait_for 600 "$1 simulated pods" pods_are "$1"
 	surplus nodes "$nodes"
 	say "$1 simulated pods on $nodes nodes"
@@ -58,7 +61,7 @@ pods_are() { # COUNT
 		sed -n 's/.*"remainingItemCount":\([0-9]*\).*/\1/p; t; s/.*"items":\[{.*/0/p; t; s/.*/-1/p')
 	[ "$ready $((all + 1))" != "$1 $1" ] || return 0
 	# Who asks takes time from those who work on it.
-	sleep 1
+	sleep 2
 	return 1
 }
 
