@@ -1,25 +1,24 @@
 #!/bin/sh
 # Installs, disturbs, upgrades and removes the agent on a real node, as a user does: tests/e2e/README.md.
-# usage: test-e2e.sh [life|load]      with the cluster that `cluster env` exported, else with one of its own
+# usage: test-e2e.sh [life|load|images]      with the cluster that `cluster env` exported, else with one of its own;
+#        images: makes them, no more
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 made=$root/target/e2e
 
 main() {
+	half=${1:-all}
+	case $half in all | life | load | images) ;; *) die "usage: test-e2e.sh [life|load|images]" ;; esac
 	build/setup.sh rust python demo
 	export PIPEOPS_BIN="${PIPEOPS_BIN:-$root/bin/pipeops-agent}"
 	[ -x "$PIPEOPS_BIN" ] || build/build.sh
-	cluster
+	[ "$half" = images ] || cluster
 	cargo build --quiet --locked --package control-plane
 	mkdir -p "$made"
 	build/image.sh "$made/this.tar" "$(machine)=$PIPEOPS_BIN"
-	case ${1:-all} in
-	life | all) others ;;
-	load) ;;
-	*) die "usage: test-e2e.sh [life|load]" ;;
-	esac
-	timeout --kill-after=60 1200 tests/e2e/run "$made" "${1:-all}"
+	[ "$half" = load ] || others
+	[ "$half" = images ] || timeout --kill-after=60 1200 tests/e2e/run "$made" "$half"
 }
 
 # The versions that come after it.
@@ -54,20 +53,33 @@ tree() { # NAME VERSION
 	"$made/$1/build/version.sh" "$2"
 }
 
-# Unoptimised, because here its version is what matters: seconds instead of minutes. What it depends on is kept for
-# the next time. So is what another clone left of the agent, which Cargo takes for this one unless the files are
-# newer: that is why tree() touches them.
+# Unoptimised, because here its version is what matters: seconds instead of minutes. It is kept for whoever comes with
+# the same files, and what it depends on for all. What another clone left of the agent, Cargo takes for this one unless
+# the files are newer: that is why tree() touches them.
 next_build() {
 	target=$(uname -m)-unknown-linux-musl
 	dependencies=$PIPEOPS_CACHE/e2e
 	mkdir -p "$dependencies"
 	(
 		flock 9
-		cd "$made/next"
-		env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
-			CARGO_TARGET_DIR="$dependencies" nice cargo build --quiet --locked --target "$target" --package pipeops-agent 9>&-
+		key=$(contents)
+		if [ "$(cat "$dependencies/kept" 2>/dev/null)" != "$key" ]; then
+			cd "$made/next"
+			env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_STRIP=true \
+				CARGO_TARGET_DIR="$dependencies" cargo build --quiet --locked --target "$target" --package pipeops-agent 9>&-
+			echo "$key" >"$dependencies/kept"
+		fi
 		cp "$dependencies/$target/debug/pipeops-agent" "$made/next-agent"
 	) 9>"$dependencies/lock"
+}
+
+# Of the next version's source, of the commit that it names and of the compiler.
+contents() {
+	{
+		revision
+		rustc -vV
+		(cd "$made/next" && find . -type f -exec sha256sum {} + | sort)
+	} | sha256sum
 }
 
 main "$@"

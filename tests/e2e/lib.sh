@@ -84,15 +84,20 @@ within() { # SECONDS WHAT COMMAND...
 	done
 }
 
-kube() { timeout 90 "$PIPEOPS_TEST_KUBECTL" "$@"; }
+# Our own, which asks less of the processor; the real one is in the PATH of what a user runs.
+kube() { timeout 90 "$PIPEOPS_BIN" kubectl "$@"; }
+real() { timeout 90 "$PIPEOPS_TEST_KUBECTL" "$@"; }
 ours() { kube -n "$namespace" "$@"; }
 part() { timeout 120 "$PIPEOPS_TEST_CLUSTER_CMD" "$@"; } # VERB PART
 
-# As a user runs it: of the variables of this test it gets the kubeconfig alone.
+# As a user runs it: of the variables of this test it gets the kubeconfig alone. (kubectl ends before it is worth its
+# while to collect garbage.)
+as_user() { env -i PATH="$PATH" HOME="$work" KUBECONFIG="$KUBECONFIG" GOGC=off timeout 180 "$@"; }
+
 script() { # NAME ARGUMENT...
 	name=$1
 	shift
-	env -i PATH="$PATH" HOME="$work" KUBECONFIG="$KUBECONFIG" timeout 180 "scripts/$name" "$@"
+	as_user "scripts/$name" "$@"
 }
 
 pod() {

@@ -27,7 +27,7 @@ site() { # DEPLOYMENTS
 	split docs/how-to/private-ca.md
 	cp "$work/blocks/1.yaml" "$work/site/kustomization.yaml"
 	cp "$work/tls/ca.pem" "$work/site/ca.pem"
-	kube kustomize "$work/site"
+	real kustomize "$work/site"
 }
 
 # Where the agent is now.

@@ -32,9 +32,9 @@ accepted() { # FILE
 		beside deployments
 		cp "$1" "$work/site/kustomization.yaml"
 		cp "$work/tls/ca.pem" "$work/site/ca.pem"
-		kube kustomize "$work/site" >"$work/built.yaml" && kube apply --dry-run=server -f "$work/built.yaml"
+		real kustomize "$work/site" >"$work/built.yaml" && real apply --dry-run=server -f "$work/built.yaml"
 	else
-		kube apply --dry-run=server -f "$1"
+		real apply --dry-run=server -f "$1"
 	fi
 }
 
@@ -77,6 +77,6 @@ commands() { # PAGE FOLDER
 		awk '/^```sh test$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$1"
 	} >"$work/page.sh"
 	cat "$work/page.sh" >>"$work/commands"
-	(cd "$2" && env -i PATH="$PATH" HOME="$work" KUBECONFIG="$KUBECONFIG" timeout 180 sh -eux "$work/page.sh") >"$work/page.log" 2>&1 ||
+	(cd "$2" && as_user sh -eux "$work/page.sh") >"$work/page.log" 2>&1 ||
 		fail "$1: its commands failed, see page.log"
 }

@@ -15,15 +15,16 @@ pub(super) struct Repository(TempDir);
 impl Repository {
     pub(super) fn copy() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let copy = "git ls-files -z --cached --others --exclude-standard | \
-            xargs -0 sh -c 'for file; do [ ! -f \"$file\" ] || cp --parents \"$file\" \"$0\"; done' \"$1\"";
         let tree = folder.path().join("tree");
-        fs::create_dir(&tree).unwrap();
-        run(
-            Path::new(ROOT),
-            "sh",
-            &["-c", copy, "sh", tree.to_str().unwrap()],
-        );
+        let listed = ["ls-files", "--cached", "--others", "--exclude-standard"];
+        for name in run(Path::new(ROOT), "git", &listed).lines() {
+            let (from, to) = (Path::new(ROOT).join(name), tree.join(name));
+            // Git also lists what was deleted since.
+            if from.is_file() {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::copy(from, to).unwrap();
+            }
+        }
         let repository = Self(folder);
         repository.git(&["init", "--quiet"]);
         repository.commit();
@@ -46,7 +47,7 @@ impl Repository {
 
     #[track_caller]
     pub(super) fn commit(&self) {
-        self.git(&["add", "--all"]);
+        self.git(&["-c", "core.looseCompression=0", "add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "All of it"]);
     }
 

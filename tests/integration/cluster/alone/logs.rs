@@ -7,7 +7,7 @@ use crate::cluster::streams::follow::counter;
 #[test]
 fn a_followed_log_survives_its_servers() {
     let Some(cluster) = alone() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::none(&cluster);
     let mut followed = counter(&pods, "", "0.1");
     followed.reach(20);
     cluster.api_server("restart");

@@ -7,13 +7,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::super::rig::{self, Cluster, Namespace};
-use super::{LINES, NODES, Stage, differences, start};
+use super::{LINES, Stage, differences, start};
 use crate::support::{Agent, Answer, Certified, eventually, request_with};
 
 /// Every sixth line is enough to see that nothing is lost on the way.
@@ -90,19 +89,14 @@ fn talk(namespace: &Namespace<'_>) {
     namespace.kubectl(&[&["wait"][..], &ready].concat());
 }
 
-#[test]
-fn kubectl_prints_the_same_through_the_agent() {
-    let _quiet = NODES.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(cluster) = rig::cluster() else {
-        return;
-    };
-    let stage = Stage::new(&cluster);
+/// Lines printed by kubectl straight and by kubectl through the agent.
+pub(super) fn through_the_agent(cluster: &Cluster, stage: &Stage<'_>) {
     stage.namespace.account(ANYTHING);
     let token = token(&stage.namespace, "agent");
     let certified = Certified::new();
-    let agent = secured(&cluster, &certified);
+    let agent = secured(cluster, &certified);
     let (straight, passed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    direct(&cluster, &token, &stage.namespace.name, straight.path());
+    direct(cluster, &token, &stage.namespace.name, straight.path());
     home(
         &agent,
         &certified,
@@ -111,7 +105,7 @@ fn kubectl_prints_the_same_through_the_agent() {
         passed.path(),
     );
 
-    let kubectl = real(&cluster);
+    let kubectl = real(cluster);
     let (all, reasons) = (LINES.concat(), differences());
     let of_the_place = |line: &&str| !line.contains("config") && !line.contains("cluster-info");
     let lines = all

@@ -10,7 +10,7 @@ use super::{Pods, fed};
 #[test]
 fn copies_are_those_of_kubectl_both_ways() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::shell(&cluster);
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let source = folder.path().join("source");
@@ -58,7 +58,7 @@ fn copies_are_those_of_kubectl_both_ways() {
 #[test]
 fn what_is_missing_in_the_container_is_told() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::shell(&cluster);
     let told = |words: &[&str]| {
         let output = fed(pods.ours(words), b"");
         assert_eq!(output.status.code(), Some(1), "{words:?}");

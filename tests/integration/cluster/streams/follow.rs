@@ -98,9 +98,9 @@ pub(in crate::cluster) fn counter(pods: &Pods<'_>, fill: &str, pause: &str) -> F
 #[test]
 fn a_followed_log_survives_its_rotation() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::none(&cluster);
     // The node rotates at 10 MiB and looks every 10 s: 600 KB a second.
-    let mut followed = counter(&pods, &"x".repeat(6000), "0.01");
+    let mut followed = counter(&pods, &"x".repeat(15_000), "0.025");
     let first = |pods: &Pods<'_>| {
         let words = ["logs", "counter", "--limit-bytes=20"];
         let text = String::from_utf8(pods.run(&words, b"")).unwrap();
@@ -117,7 +117,7 @@ fn a_followed_log_survives_its_rotation() {
 #[test]
 fn a_followed_log_ends_with_its_container_and_others_go_on() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::several(&cluster);
     pods.namespace
         .kubectl(&["scale", "deploy/web", "--replicas=1"]);
     // One that goes while its log is asked for is a failure to kubectl, too.

@@ -106,12 +106,13 @@ const LINES: &[&str] = &[
 #[test]
 fn lines_are_answered_as_kubectl_answers_them() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::several(&cluster);
+    let web = pods.web();
     let mut different = Vec::new();
     for line in LINES {
         let words: Vec<&str> = line
             .split(' ')
-            .map(|word| if word == "WEB" { &pods.web } else { word })
+            .map(|word| if word == "WEB" { &web } else { word })
             .collect();
         let theirs = shown(&fed(pods.theirs(&words), b"some input\n"));
         let ours = shown(&fed(pods.ours(&words), b"some input\n"));
@@ -125,7 +126,7 @@ fn lines_are_answered_as_kubectl_answers_them() {
 #[test]
 fn a_command_ends_with_its_code_and_tells_both_outputs_apart() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::shell(&cluster);
     for code in [0, 1, 7, 137, 255] {
         let script = format!("echo out; echo err >&2; exit {code}");
         let words = ["exec", "shell", "--", "sh", "-c", &script];

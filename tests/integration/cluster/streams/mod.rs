@@ -13,26 +13,38 @@ use super::rig::{Cluster, Namespace};
 use crate::support::{eventually, program};
 
 const PODS: &str = include_str!("pods.yaml");
+const SHELL: &str = include_str!("shell.yaml");
 
-/// A namespace with pods in several states.
+/// A namespace with pods.
 pub(super) struct Pods<'c> {
     cluster: &'c Cluster,
     namespace: Namespace<'c>,
-    /// One of the pods of the deployment `web`.
-    web: String,
 }
 
 impl<'c> Pods<'c> {
-    pub(super) fn start(cluster: &'c Cluster) -> Pods<'c> {
-        let namespace = cluster.namespace("streams");
-        namespace.apply(PODS);
+    /// None yet.
+    pub(super) fn none(cluster: &'c Cluster) -> Pods<'c> {
+        Pods {
+            cluster,
+            namespace: cluster.namespace("streams"),
+        }
+    }
+
+    /// The pod `shell` alone.
+    fn shell(cluster: &'c Cluster) -> Pods<'c> {
+        let pods = Pods::none(cluster);
+        pods.namespace.apply(SHELL);
+        pods.wait_shell();
+        pods
+    }
+
+    /// That and pods in several states.
+    fn several(cluster: &'c Cluster) -> Pods<'c> {
+        let pods = Pods::none(cluster);
+        let namespace = &pods.namespace;
+        namespace.apply(&format!("{SHELL}---\n{PODS}"));
         namespace.kubectl(&["rollout", "status", "deploy/web", "--timeout=90s"]);
-        namespace.kubectl(&[
-            "wait",
-            "--for=condition=ready",
-            "pod/shell",
-            "--timeout=90s",
-        ]);
+        pods.wait_shell();
         let state = "jsonpath={.status.containerStatuses[0].state}";
         eventually("the pods where they stay", || {
             let told = ["get", "pod", "done", "-o", "jsonpath={.status.phase}"];
@@ -40,13 +52,22 @@ impl<'c> Pods<'c> {
             let stuck = namespace.try_kubectl(&["get", "pod", "stuck", "-o", state])?;
             (done && stuck.contains("ErrImageNeverPull")).then_some(())
         });
+        pods
+    }
+
+    #[track_caller]
+    fn wait_shell(&self) {
+        let ready = "--for=condition=ready";
+        let wait = ["wait", ready, "pod/shell", "--timeout=90s"];
+        self.namespace.kubectl(&wait);
+    }
+
+    /// One of the pods of the deployment `web`.
+    #[track_caller]
+    fn web(&self) -> String {
         let name = "jsonpath={.items[0].metadata.name}";
-        let web = namespace.kubectl(&["get", "pod", "-l", "app=web", "-o", name]);
-        Pods {
-            cluster,
-            namespace,
-            web,
-        }
+        let words = ["get", "pod", "-l", "app=web", "-o", name];
+        self.namespace.kubectl(&words)
     }
 
     /// Our kubectl in this namespace.

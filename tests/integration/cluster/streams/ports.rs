@@ -68,7 +68,7 @@ impl Drop for Forward {
 #[test]
 fn a_forwarded_port_carries_http() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::several(&cluster);
     let forward = Forward::start(&pods, "svc/web", ":front");
     for half_close in [false, true] {
         let answer = forward.ask(half_close);
@@ -91,7 +91,7 @@ fn a_forwarded_port_carries_http() {
 #[test]
 fn a_port_where_nobody_listens_is_told_and_a_lost_pod_ends_it() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::shell(&cluster);
     let mut forward = Forward::start(&pods, "shell", ":9999");
     assert_eq!(forward.ask(false), "");
     let mut errors = BufReader::new(forward.child.stderr.take().expect("it is piped")).lines();

@@ -84,7 +84,7 @@ impl Terminal {
 #[test]
 fn a_shell_has_the_terminal_and_gives_it_back() {
     let Some(cluster) = cluster() else { return };
-    let pods = Pods::start(&cluster);
+    let pods = Pods::shell(&cluster);
     let mut terminal = Terminal::open();
     terminal.size(33, 99);
     let end = || terminal.program.try_clone().expect("it can be shared");
