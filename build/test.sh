@@ -15,10 +15,9 @@ main() {
 	[ ! -e "$PIPEOPS_CACHE/prometheus/complete" ] || export PIPEOPS_TEST_PROMETHEUS="$PIPEOPS_CACHE/prometheus"
 	rm -rf "$told"
 	mkdir -p "$told"
-	failed='' beside='' memory='' began=$(date +%s)
-	trap leave EXIT
+	failed='' beside='' began=$(date +%s)
+	trap stop_all EXIT
 	exit_on_signals
-	in_memory
 	beside build build/build.sh
 	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	build/compiled.sh take debug
@@ -88,19 +87,6 @@ ended() { # PID NAME
 	say "$2: $(($(date -r "$told/$2" +%s) - began)) s, beside the others"
 }
 
-# Clusters and tests make many small files, for a tenth less of the processor's time where no disk has to hear of them.
-in_memory() {
-	free=$(df -Pk /dev/shm 2>/dev/null | awk '$1 == "tmpfs" { print $4 }')
-	[ "${free:-0}" -gt 2000000 ] || return 0
-	memory=$(mktemp -d /dev/shm/pipeops-test.XXXXXX)
-	export TMPDIR="$memory"
-}
-
-leave() {
-	stop_all
-	[ -z "$memory" ] || rm -rf --one-file-system "$memory"
-}
-
 stop_all() {
 	for one in $beside; do
 		pkill -TERM -s "${one%%:*}" || :
@@ -111,7 +97,6 @@ stop_all() {
 end() {
 	stop_all
 	tests/cluster/cluster down || :
-	leave
 }
 
 main "$@"
