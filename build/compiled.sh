@@ -37,8 +37,8 @@ take() {
 	[ ! -d "$folder" ] || return 0
 	mkdir -p "$folder"
 	if [ -d "$kept" ]; then
-		cp -R -p "$kept/." "$folder"
 		touch "$kept"
+		cp -R -p "$kept/." "$folder"
 	else
 		: >"$folder/.unkept"
 	fi

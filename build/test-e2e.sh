@@ -64,6 +64,7 @@ next_build() {
 		flock 9
 		key=$(contents)
 		if [ "$(cat "$dependencies/kept" 2>/dev/null)" != "$key" ]; then
+			rm -f "$dependencies/kept"
 			cd "$made/next"
 			env "CC_$(echo "$target" | tr - _)=cc" CARGO_PROFILE_DEV_STRIP=true \
 				CARGO_TARGET_DIR="$dependencies" cargo build --quiet --locked --target "$target" --package pipeops-agent 9>&-

@@ -13,7 +13,7 @@ main() {
 	waits=$!
 	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || build/test-e2e.sh images
 	wait $waits
-	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || build/test-e2e.sh life
+	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || timeout --kill-after=60 1200 tests/e2e/run "$root/target/e2e" life
 }
 
 main "$@"

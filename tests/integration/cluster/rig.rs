@@ -151,9 +151,12 @@ impl Cluster {
             ["-n", _, line @ ..] => line,
             line => line,
         };
+        let is_given = |pair: &[&str]| {
+            matches!(pair, ["-k", _]) || matches!(pair, ["-f", path] if *path != "-")
+        };
         match line {
-            // Ours builds nothing of a kustomization.
-            _ if line.contains(&"-k") => self.command(arguments),
+            // Manifests of the tree, as a user applies them.
+            _ if line.windows(2).any(is_given) => self.command(arguments),
             [
                 "create",
                 "namespace" | "serviceaccount" | "token" | "configmap",

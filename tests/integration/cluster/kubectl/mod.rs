@@ -249,11 +249,16 @@ fn outcome(child: Child) -> Outcome {
     }
 }
 
-/// A pod that has no metrics for two minutes is an error, with its age to the nanosecond.
+/// A pod that has no metrics for two minutes is an error, with its age to the nanosecond: whole seconds are compared.
 fn without_nanoseconds(mut outcome: Outcome) -> Outcome {
-    if let Some(at) = outcome.err.find(", age: ") {
-        outcome.err.truncate(at);
-    }
+    let line = |line: &str| match line.split_once(", age: ") {
+        Some((told, age)) => {
+            let (seconds, _) = age.split_once('.').unwrap_or((age, ""));
+            format!("{told}, age: {seconds}\n")
+        }
+        None => line.to_owned(),
+    };
+    outcome.err = outcome.err.split_inclusive('\n').map(line).collect();
     outcome
 }
 
