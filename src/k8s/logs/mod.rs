@@ -92,6 +92,7 @@ pub fn follow(
         seen: Seen::new(question.timestamps),
         begun: Instant::now(),
         answered: false,
+        complete: false,
     }
     .run(stop, sink)
 }
@@ -103,6 +104,8 @@ struct Follower<'a> {
     seen: Seen,
     begun: Instant,
     answered: bool,
+    /// The last answer ended as one does whose container has ended.
+    complete: bool,
 }
 
 impl Follower<'_> {
@@ -120,7 +123,14 @@ impl Follower<'_> {
                 }
                 Ok(End::Clean) if !self.lives() => return self.finish(sink),
                 Ok(End::Clean | End::Cut) => None,
-                Err(error) if self.is_final(&error) => return Err(error),
+                Err(error) if self.is_final(&error) => {
+                    // It had ended, and the pod said so only later.
+                    return if self.complete {
+                        self.finish(sink)
+                    } else {
+                        Err(error)
+                    };
+                }
                 Err(error) => Some(error),
             };
             let wait = backoff.failed(Instant::now(), fastrand::f64());
@@ -139,17 +149,20 @@ impl Follower<'_> {
     fn once(&mut self, sink: Sink<'_>) -> Result<End, Error> {
         self.seen.restart();
         let path = self.path();
-        let (seen, answered) = (&mut self.seen, &mut self.answered);
+        let (seen, answered, complete) = (&mut self.seen, &mut self.answered, &mut self.complete);
         let mut out = Vec::new();
         let mut each = |bytes: &[u8]| {
-            *answered = true;
+            (*answered, *complete) = (true, false);
             seen.feed(bytes, &mut out);
             let outcome = if out.is_empty() { Ok(()) } else { sink(&out) };
             out.clear();
             outcome
         };
         match stream(self.client, &path, &mut each) {
-            Ok(None) => Ok(End::Clean),
+            Ok(None) => {
+                (self.answered, self.complete) = (true, true);
+                Ok(End::Clean)
+            }
             Ok(Some(ureq::Error::Timeout(_))) => Ok(End::Quiet),
             Ok(Some(_)) => Ok(End::Cut),
             // The node does not answer before there is a line.

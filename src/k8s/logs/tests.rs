@@ -147,6 +147,19 @@ fn a_pod_that_is_gone_after_a_cut_is_told() {
 }
 
 #[test]
+fn a_pod_that_is_gone_after_an_end_has_ended() {
+    let (outcome, out) = followed(None, |listener| {
+        log(listener, "2026-11-26T06:00:01Z a\n", true);
+        // Its state lags behind its log.
+        pod(listener, "x");
+        answer(listener, "404 Not Found", "{}");
+        answer(listener, "404 Not Found", "{}");
+    });
+    outcome.unwrap();
+    assert_eq!(out, "a\n");
+}
+
+#[test]
 fn what_cannot_be_passed_on_ends_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client_of(&listener);
