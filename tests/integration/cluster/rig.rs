@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
 
-use crate::support::{Agent, program};
+use crate::support::{Agent, cleared, program};
 
 const ACCOUNT: &str = r#"
 apiVersion: v1
@@ -48,8 +48,9 @@ subjects: [{kind: ServiceAccount, name: "@ACCOUNT@", namespace: "@NAME@"}]
 
 /// The one real node.
 pub(super) const NODE: &str = "node-1";
-/// kubectl ends before it is worth its while to collect garbage.
-pub(super) const BRIEF: [(&str, &str); 1] = [("GOGC", "off")];
+/// kubectl ends before it is worth its while to collect garbage. And at each start it reads all that is translated into
+/// its language, English too, which takes longer than most commands: into this one, it has seven lines of help.
+pub(super) const BRIEF: [(&str, &str); 2] = [("GOGC", "off"), ("LC_ALL", "zh_TW.UTF-8")];
 
 /// Written by those who disturb the API server, read by all others.
 static PEACE: RwLock<()> = RwLock::new(());
@@ -168,7 +169,7 @@ impl Cluster {
                 ..,
             ] => {
                 let mut ours = Command::new(program());
-                ours.arg("kubectl");
+                cleared(&mut ours).arg("kubectl");
                 self.of(ours, arguments)
             }
             _ => self.command(arguments),

@@ -165,7 +165,7 @@ fn a_journal_that_is_damaged_is_told_and_doubted() {
 /// Kills agents at random moments under a stream of commands, and counts.
 #[track_caller]
 pub(crate) fn kill_often(rounds: u32) {
-    let rig = Rig::new();
+    let rig = Rig::unsaved();
     let mut agent = rig.agent();
     rig.id();
     let mut ids = BTreeSet::new();

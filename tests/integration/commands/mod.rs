@@ -44,6 +44,12 @@ impl Rig {
         Self::with(plane, folder)
     }
 
+    /// With a control plane that saves nothing: for hundreds of commands, which it would write again with each.
+    pub(crate) fn unsaved() -> Self {
+        let plane = control_plane::start(&Options::new(TOKEN)).unwrap();
+        Self::with(plane, tempfile::tempdir().unwrap())
+    }
+
     /// With that control plane.
     fn with(plane: Handle, folder: TempDir) -> Self {
         let api = ApiServer::start();
