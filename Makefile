@@ -17,7 +17,7 @@ build-all: ## bin/pipeops-agent-amd64 and -arm64, static
 	@build/build.sh amd64 arm64
 	@build/sbom.sh
 
-test: ## every test, against a real local Kubernetes
+test: ## units and integration, against a real local Kubernetes
 	@build/test.sh
 
 test-e2e: ## install, disturb, upgrade and remove the agent on a real node

@@ -79,13 +79,16 @@ exit_on_signals() {
 	trap 'exit 143' TERM
 }
 
+# Of a script that has a cluster; one that has begun more than that has its own.
+at_end() { tests/cluster/cluster down || :; }
+
 # A cluster for the tests of this script alone, beside any other that runs on this machine: where there
 # can be one, PIPEOPS_TEST_CLUSTER is set. It goes when the shell ends that asked for it.
 cluster_up() {
 	export CLUSTER_NAME="test-$$"
 	# It finds a link that nobody has.
 	unset CLUSTER_LINK PIPEOPS_TEST_CLUSTER
-	trap 'tests/cluster/cluster down || :' EXIT
+	trap at_end EXIT
 	exit_on_signals
 	status=0
 	tests/cluster/cluster metrics || status=$?

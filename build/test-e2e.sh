@@ -1,7 +1,6 @@
 #!/bin/sh
 # Installs, disturbs, upgrades and removes the agent on a real node, as a user does: tests/e2e/README.md.
-# usage: test-e2e.sh [life|load|images]      with the cluster that `cluster env` exported, else with one of its own;
-#        images: makes them, no more
+# usage: test-e2e.sh [life|load]      with the cluster that `cluster env` exported, else with one of its own
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -9,16 +8,16 @@ made=$root/target/e2e
 
 main() {
 	half=${1:-all}
-	case $half in all | life | load | images) ;; *) die "usage: test-e2e.sh [life|load|images]" ;; esac
+	case $half in all | life | load) ;; *) die "usage: test-e2e.sh [life|load]" ;; esac
 	build/setup.sh rust python demo
 	export PIPEOPS_BIN="${PIPEOPS_BIN:-$root/bin/pipeops-agent}"
 	[ -x "$PIPEOPS_BIN" ] || build/build.sh
-	[ "$half" = images ] || cluster
+	cluster
 	cargo build --quiet --locked --package control-plane
 	mkdir -p "$made"
 	build/image.sh "$made/this.tar" "$(machine)=$PIPEOPS_BIN"
 	[ "$half" = load ] || others
-	[ "$half" = images ] || timeout --kill-after=60 1200 tests/e2e/run "$made" "$half"
+	timeout --kill-after=60 1200 tests/e2e/run "$made" "$half"
 }
 
 # The versions that come after it.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every test: scripts, units, the built static binary, and all of it against a real local Kubernetes.
+# Runs the tests: scripts, units, the built static binary, and all of it against a real local Kubernetes. The agent's life
+# on a node, from installation to removal, is a run of its own: test-e2e.sh.
 # usage: test.sh [arguments of cargo test]      for instance: test.sh --lib k8s::
 # shellcheck source=build/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,17 +19,16 @@ main() {
 	failed='' beside='' began=$(date +%s)
 	trap stop_all EXIT
 	exit_on_signals
-	beside build build/build.sh
-	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	build/compiled.sh take debug
-	cargo test --locked --no-run "$@"
-	[ $# -gt 0 ] || build/compiled.sh keep debug
+	beside build build/build.sh
+	beside compile cargo test --locked --no-run "$@"
+	export PIPEOPS_BIN="$root/bin/pipeops-agent"
 	cluster_up
-	trap end EXIT
 	[ -n "${PIPEOPS_TEST_CLUSTER:-}" ] ||
 		say "NOTE: no real Kubernetes on this machine (see the line above): the tests that need it say so and are skipped"
 	all_ended
 	[ -z "$failed" ] || die "failed:$failed"
+	[ $# -gt 0 ] || build/compiled.sh keep debug
 	if [ $# -gt 0 ]; then
 		cargo test --locked "$@"
 		exit
@@ -38,23 +38,24 @@ main() {
 	[ -z "$failed" ] || die "failed:$failed"
 }
 
-# What waits more than it works, on clusters of their own: nobody stops another's parts.
+# What waits more than it works; on two clusters, so that nobody stops another's parts. A module of the agent is called
+# cluster, too, and has a budget: units go by themselves.
 together() {
 	began=$(date +%s)
+	threads=$((2 * $(nproc)))
 	beside alone build/test-alone.sh
-	beside life build/test-life.sh
 	beside scripts nice env -u KUBECONFIG -u PIPEOPS_BIN build/test-scripts.sh dash
-	part tests cargo test --locked --no-fail-fast -- --skip budget:: --skip alone:: --test-threads "$((2 * $(nproc)))"
-	# For the load, while the others wait.
-	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || part pods tests/cluster/cluster scale 5000
+	beside units cargo test --locked --no-fail-fast --lib --bins
+	beside local cargo test --locked --test integration -- --skip cluster:: --skip budget:: --test-threads $threads
+	part cluster cargo test --locked --test integration cluster:: -- --skip alone:: --test-threads $threads
+	part examples cargo test --locked --doc
 	all_ended
 }
 
-# One by one, beside nothing else: these judge times, or ask much of a small share of the processor.
+# One by one, beside nothing else: these judge times.
 apart() {
 	part budgets cargo test --locked --test integration budget:: -- --test-threads 1 --show-output \
 		--skip a_new_local_node --skip an_idle_agent
-	[ -z "${PIPEOPS_TEST_CLUSTER:-}" ] || part load build/test-e2e.sh load
 }
 
 # The next part goes on, and how this one ended is said at the end.
@@ -94,7 +95,7 @@ stop_all() {
 	done
 }
 
-end() {
+at_end() {
 	stop_all
 	tests/cluster/cluster down || :
 }

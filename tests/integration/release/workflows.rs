@@ -49,7 +49,8 @@ fn continuous_integration_is_the_same_here_and_there() {
     let script = fs::read_to_string(format!("{ROOT}/.ci/run")).unwrap();
     let here: BTreeSet<String> = script
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("step "))
+        .map(str::trim)
+        .filter_map(|line| line.strip_prefix("step ").or(line.strip_prefix("beside ")))
         .filter_map(|step| step.split_once(' '))
         .map(|(_, target)| format!("make {target}"))
         .collect();
