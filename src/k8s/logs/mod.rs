@@ -131,7 +131,11 @@ impl Follower<'_> {
                         Err(error)
                     };
                 }
-                Err(error) => Some(error),
+                Err(error) => {
+                    // Nobody answers: it was the node that fell, not the container that ended.
+                    self.complete &= error.verdict() == Verdict::Absent;
+                    Some(error)
+                }
             };
             let wait = backoff.failed(Instant::now(), fastrand::f64());
             match error {
@@ -164,7 +168,10 @@ impl Follower<'_> {
                 Ok(End::Clean)
             }
             Ok(Some(ureq::Error::Timeout(_))) => Ok(End::Quiet),
-            Ok(Some(_)) => Ok(End::Cut),
+            Ok(Some(_)) => {
+                self.complete = false;
+                Ok(End::Cut)
+            }
             // The node does not answer before there is a line.
             Err(error) if error.is_timeout() => Ok(End::Quiet),
             Err(error) => Err(error),

@@ -160,6 +160,20 @@ fn a_pod_that_is_gone_after_an_end_has_ended() {
 }
 
 #[test]
+fn a_pod_that_is_gone_after_its_node_fell_is_told() {
+    let (outcome, out) = followed(None, |listener| {
+        log(listener, "2026-11-26T06:00:01Z a\n", true);
+        pod(listener, "x");
+        answer(listener, "502 Bad Gateway", "");
+        pod(listener, "x");
+        answer(listener, "404 Not Found", "{}");
+        answer(listener, "404 Not Found", "{}");
+    });
+    assert_eq!(outcome.unwrap_err().verdict(), Verdict::Absent);
+    assert_eq!(out, "a\n");
+}
+
+#[test]
 fn what_cannot_be_passed_on_ends_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client_of(&listener);
