@@ -48,8 +48,8 @@ impl Environment {
     }
 }
 
-/// The settings that the environment gives, and a warning for each variable that
-/// was perhaps meant to be one.
+/// The settings that the environment gives. What is [unknown] there is told apart: not everyone who
+/// wants the settings says it.
 pub(super) fn read(environment: &Environment) -> Layer {
     let mut layer = Layer::default();
     for setting in &SETTINGS {
@@ -77,11 +77,11 @@ pub(super) fn read(environment: &Environment) -> Layer {
             }
         }
     }
-    layer.warnings.extend(unknown(environment));
     layer
 }
 
-fn unknown(environment: &Environment) -> impl Iterator<Item = String> {
+/// A warning for each variable that was perhaps meant to be a setting.
+pub(super) fn unknown(environment: &Environment) -> impl Iterator<Item = String> {
     let known = || SETTINGS.iter().map(|setting| setting.env);
     environment
         .variables
@@ -159,17 +159,20 @@ mod tests {
             "PIPEOPS_PORT"
         );
         assert!(layer.mistakes.is_empty() && layer.warnings.is_empty());
+        let variables = of(&[("PIPEOPS_PORT", "1"), ("KUBECONFIG", "/k")]);
+        assert_eq!(unknown(&variables).count(), 0);
     }
 
     #[test]
     fn unknown_variables_are_warned_of_without_their_value() {
-        let layer = read(&of(&[
+        let environment = of(&[
             ("PIPEOPS_TOKN", "hunter2"),
             ("PIPEOPS_X", "hunter2"),
             ("OTHER", "1"),
-        ]));
+        ]);
+        let told: Vec<String> = unknown(&environment).collect();
         assert_eq!(
-            layer.warnings,
+            told,
             [
                 "PIPEOPS_TOKN is no setting; did you mean PIPEOPS_TOKEN?",
                 "PIPEOPS_X is no setting, and is ignored"
@@ -179,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_kubernetes_sets_for_services_is_no_setting() {
-        let layer = read(&of(&[
+        let environment = of(&[
             ("PIPEOPS_PORT", "tcp://10.43.0.7:80"),
             ("PIPEOPS_PORT_80_TCP", "tcp://10.43.0.7:80"),
             ("PIPEOPS_PORT_80_TCP_ADDR", "10.43.0.7"),
@@ -187,7 +190,9 @@ mod tests {
             ("PIPEOPS_SERVICE_PORT", "80"),
             ("PIPEOPS_AGENT_SERVICE_PORT_HTTP", "80"),
             ("PIPEOPS_AGENT_PORT", "tcp://10.43.0.8:8080"),
-        ]));
+        ]);
+        let layer = read(&environment);
+        assert_eq!(unknown(&environment).count(), 0);
         assert!(layer.values.iter().next().is_none());
         assert_eq!(layer.warnings.len(), 1, "{:?}", layer.warnings);
         assert!(layer.warnings[0].starts_with("PIPEOPS_PORT is ignored"));

@@ -123,26 +123,22 @@ pub(super) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -
 /// (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut costs = vec![0; (a.len() + 1) * (b.len() + 1)];
-    let at = |i: usize, j: usize| i * (b.len() + 1) + j;
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            costs[at(i, j)] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let changed = usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let mut best = (costs[at(i - 1, j - 1)] + changed)
-                    .min(costs[at(i - 1, j)] + 1)
-                    .min(costs[at(i, j - 1)] + 1);
-                if swapped {
-                    best = best.min(costs[at(i - 2, j - 2)] + 1);
-                }
-                best
-            };
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j - 1] + changed)
+                .min(rows[i - 1][j] + 1)
+                .min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    costs[at(a.len(), b.len())]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ pub fn load(
     }
     let mut layers = arguments.layer;
     layers.fill(environment::read(environment));
+    layers.warnings.extend(environment::unknown(environment));
     if let Some(named) = layers.values.get(&Key::Config) {
         let file = file::read(&named.text, &named.source);
         layers.fill(file);

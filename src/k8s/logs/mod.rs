@@ -104,7 +104,6 @@ struct Follower<'a> {
     seen: Seen,
     begun: Instant,
     answered: bool,
-    /// The last answer ended as one does whose container has ended.
     complete: bool,
 }
 
@@ -116,6 +115,8 @@ impl Follower<'_> {
             if stop.is_stopped() {
                 return Ok(());
             }
+            self.answered |= outcome.is_ok();
+            self.complete = self.is_complete(&outcome);
             let error = match outcome {
                 Ok(End::Quiet) => {
                     backoff.succeeded(Instant::now());
@@ -123,19 +124,10 @@ impl Follower<'_> {
                 }
                 Ok(End::Clean) if !self.lives() => return self.finish(sink),
                 Ok(End::Clean | End::Cut) => None,
-                Err(error) if self.is_final(&error) => {
-                    // It had ended, and the pod said so only later.
-                    return if self.complete {
-                        self.finish(sink)
-                    } else {
-                        Err(error)
-                    };
-                }
-                Err(error) => {
-                    // Nobody answers: it was the node that fell, not the container that ended.
-                    self.complete &= error.verdict() == Verdict::Absent;
-                    Some(error)
-                }
+                Err(error) if !self.is_final(&error) => Some(error),
+                // It had ended, and the pod says so only now.
+                Err(_) if self.complete => return self.finish(sink),
+                Err(error) => return Err(error),
             };
             let wait = backoff.failed(Instant::now(), fastrand::f64());
             match error {
@@ -153,25 +145,18 @@ impl Follower<'_> {
     fn once(&mut self, sink: Sink<'_>) -> Result<End, Error> {
         self.seen.restart();
         let path = self.path();
-        let (seen, answered, complete) = (&mut self.seen, &mut self.answered, &mut self.complete);
+        let seen = &mut self.seen;
         let mut out = Vec::new();
         let mut each = |bytes: &[u8]| {
-            (*answered, *complete) = (true, false);
             seen.feed(bytes, &mut out);
             let outcome = if out.is_empty() { Ok(()) } else { sink(&out) };
             out.clear();
             outcome
         };
         match stream(self.client, &path, &mut each) {
-            Ok(None) => {
-                (self.answered, self.complete) = (true, true);
-                Ok(End::Clean)
-            }
+            Ok(None) => Ok(End::Clean),
             Ok(Some(ureq::Error::Timeout(_))) => Ok(End::Quiet),
-            Ok(Some(_)) => {
-                self.complete = false;
-                Ok(End::Cut)
-            }
+            Ok(Some(_)) => Ok(End::Cut),
             // The node does not answer before there is a line.
             Err(error) if error.is_timeout() => Ok(End::Quiet),
             Err(error) => Err(error),
@@ -204,6 +189,15 @@ impl Follower<'_> {
             return Ok(());
         }
         sink(&out).map_err(|error| Error::new("GET", &self.path(), Cause::Output(error)))
+    }
+
+    /// Whether all has come, if the container has ended. A node that fell has ended the answer, too: then nobody
+    /// answers for a while.
+    fn is_complete(&self, outcome: &Result<End, Error>) -> bool {
+        match outcome {
+            Ok(end) => matches!(end, End::Clean),
+            Err(error) => self.complete && error.status().is_some_and(|told| told.code < 500),
+        }
     }
 
     /// Whether asking again can only fail again. A node whose program starts does not

@@ -123,6 +123,20 @@ fn it_goes_on_where_it_was_cut_and_ends_with_the_container() {
 }
 
 #[test]
+fn one_without_a_line_so_far_goes_on_when_its_node_is_back() {
+    let (outcome, out) = followed(None, |listener| {
+        log(listener, "", true);
+        pod(listener, "x");
+        answer(listener, "502 Bad Gateway", "");
+        pod(listener, "x");
+        log(listener, LINE, true);
+        pod(listener, "another");
+    });
+    outcome.unwrap();
+    assert_eq!(out, "a\n");
+}
+
+#[test]
 fn a_refusal_at_the_start_is_the_end() {
     let (outcome, _) = followed(None, |listener| {
         answer(
@@ -135,42 +149,48 @@ fn a_refusal_at_the_start_is_the_end() {
     assert!(told.contains("is waiting to start"), "{told}");
 }
 
-#[test]
-fn a_pod_that_is_gone_after_a_cut_is_told() {
+/// Follows a log of one line; then there is neither the log nor its pod.
+fn gone_after(script: impl FnOnce(&TcpListener) + Send) -> Result<(), Error> {
     let (outcome, out) = followed(None, |listener| {
-        log(listener, "2026-11-26T06:00:01Z a\n", false);
+        script(listener);
         answer(listener, "404 Not Found", "{}");
         answer(listener, "404 Not Found", "{}");
     });
-    assert_eq!(outcome.unwrap_err().verdict(), Verdict::Absent);
     assert_eq!(out, "a\n");
+    outcome
+}
+
+const LINE: &str = "2026-11-26T06:00:01Z a\n";
+
+#[test]
+fn a_pod_that_is_gone_after_a_cut_is_told() {
+    let outcome = gone_after(|listener| {
+        log(listener, LINE, false);
+    });
+    assert_eq!(outcome.unwrap_err().verdict(), Verdict::Absent);
 }
 
 #[test]
 fn a_pod_that_is_gone_after_an_end_has_ended() {
-    let (outcome, out) = followed(None, |listener| {
-        log(listener, "2026-11-26T06:00:01Z a\n", true);
-        // Its state lags behind its log.
+    let outcome = gone_after(|listener| {
+        log(listener, LINE, true);
+        // Its state lags behind its log, and behind what the node tells.
         pod(listener, "x");
-        answer(listener, "404 Not Found", "{}");
-        answer(listener, "404 Not Found", "{}");
+        answer(listener, "400 Bad Request", "{}");
+        pod(listener, "x");
     });
     outcome.unwrap();
-    assert_eq!(out, "a\n");
 }
 
 #[test]
 fn a_pod_that_is_gone_after_its_node_fell_is_told() {
-    let (outcome, out) = followed(None, |listener| {
-        log(listener, "2026-11-26T06:00:01Z a\n", true);
+    let outcome = gone_after(|listener| {
+        log(listener, LINE, true);
         pod(listener, "x");
         answer(listener, "502 Bad Gateway", "");
         pod(listener, "x");
-        answer(listener, "404 Not Found", "{}");
-        answer(listener, "404 Not Found", "{}");
     });
     assert_eq!(outcome.unwrap_err().verdict(), Verdict::Absent);
-    assert_eq!(out, "a\n");
 }
 
 #[test]

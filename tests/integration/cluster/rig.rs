@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
 
-use crate::support::{Agent, cleared, program};
+use crate::support::{Agent, program};
 
 const ACCOUNT: &str = r#"
 apiVersion: v1
@@ -169,7 +169,7 @@ impl Cluster {
                 ..,
             ] => {
                 let mut ours = Command::new(program());
-                cleared(&mut ours).arg("kubectl");
+                ours.arg("kubectl");
                 self.of(ours, arguments)
             }
             _ => self.command(arguments),
